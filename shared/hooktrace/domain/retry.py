@@ -1,0 +1,80 @@
+"""When the next attempt comes: the schedule, its jitter, and what the endpoint asks for.
+
+The default schedule is that of the Standard Webhooks specification: at once, then 5 s, 5 min,
+30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h, each after the attempt before.
+`Retry-After` is read as RFC 9110 §10.2.3 defines it: whole seconds or an HTTP date.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+DEFAULT_SCHEDULE: tuple[int, ...] = (
+    5,
+    300,
+    1_800,
+    7_200,
+    18_000,
+    36_000,
+    50_400,
+    72_000,
+    86_400,
+)
+JITTER = 0.1
+THROTTLING_STATUSES = frozenset({429, 502, 503, 504})
+THROTTLED_MIN_SECONDS = 30.0
+RETRY_AFTER_MAX_SECONDS = 86_400.0
+GONE_STATUS = 410
+QUEUE_DELAY_MAX_SECONDS = 900
+
+_WHOLE_SECONDS = re.compile(r"[0-9]{1,20}")
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """An endpoint's wishes: seconds before each further attempt, statuses that end at once."""
+
+    schedule: tuple[int, ...] = DEFAULT_SCHEDULE
+    permanent_statuses: frozenset[int] = frozenset()
+
+    def ends(self, status: int | None) -> bool:
+        """Whether an answer with this status is final."""
+        return status is not None and (status == GONE_STATUS or status in self.permanent_statuses)
+
+    def delay_seconds(
+        self, step: int, *, status: int | None, retry_after: str | None, now_ms: int, chance: float
+    ) -> float | None:
+        """Seconds from now to the attempt of this step (0 = the first retry), None after the last.
+
+        `chance` in [0, 1) places the delay within ±10 %. A throttling answer waits for the later
+        of the schedule and its `Retry-After` (at most 24 h), and at least 30 s without one.
+        """
+        if step >= len(self.schedule):
+            return None
+        delay = self.schedule[step] * (1 - JITTER + 2 * JITTER * chance)
+        if status not in THROTTLING_STATUSES:
+            return delay
+        asked = parse_retry_after(retry_after, now_ms=now_ms)
+        return max(delay, THROTTLED_MIN_SECONDS if asked is None else asked)
+
+
+def parse_retry_after(value: str | None, *, now_ms: int) -> float | None:
+    """Seconds that a `Retry-After` header asks to wait, within [0, 24 h]; None when unreadable."""
+    text = (value or "").strip()
+    if _WHOLE_SECONDS.fullmatch(text):
+        return min(float(text), RETRY_AFTER_MAX_SECONDS)
+    if not text or not text[0].isascii() or not text[0].isalpha():
+        return None
+    try:
+        when = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+    try:
+        seconds = aware.timestamp() - now_ms / 1000
+    except (OverflowError, ValueError):
+        return None
+    return min(max(seconds, 0.0), RETRY_AFTER_MAX_SECONDS)

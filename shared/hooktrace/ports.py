@@ -1,0 +1,153 @@
+"""What the use cases need from the outside, declared by what they call.
+
+Adapters fulfil these: DynamoDB, SQS and HTTP in `adapters/`, and the shipped fakes in
+`adapters/memory/`, which pass the same conformance suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from hooktrace.domain.attempts import OutgoingRequest, SendResult
+from hooktrace.domain.deliveries import Attempt, DeliveryRecord
+from hooktrace.domain.events import EventRecord, PlannedDelivery
+from hooktrace.domain.ids import DeliveryId, EventId, ProjectId
+from hooktrace.domain.messages import Task
+
+Record = EventRecord | DeliveryRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One conditional write: `after` instead of `before` (None: it must not exist yet).
+
+    The condition is the version of `before`. `after.write_token` marks the write, so that one
+    that succeeded but reported failure is recognised as one's own.
+    """
+
+    after: Record
+    before: Record | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The write was made (by this call, or by its own repetition that looked like a loss)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Somebody else wrote first; `current` is what stands there now (None: nothing does)."""
+
+    current: Record | None
+
+
+class Ledger(Protocol):
+    """Events and deliveries. Every method raises Unavailable when the store does not answer."""
+
+    def write(self, writes: Sequence[Write]) -> list[Written | Lost]:
+        """Each write on its own, in any order; one answer for each, in the order given."""
+        ...
+
+    def events(self, refs: Iterable[tuple[ProjectId, EventId]]) -> dict[EventId, EventRecord]:
+        """Those of the events that exist, read strongly consistent."""
+        ...
+
+    def deliveries(
+        self, refs: Iterable[tuple[ProjectId, DeliveryId]]
+    ) -> dict[DeliveryId, DeliveryRecord]:
+        """Those of the deliveries that exist, read strongly consistent."""
+        ...
+
+
+class Payloads(Protocol):
+    """Payloads that do not fit into the event item, plan pages, and attempts moved aside."""
+
+    def put_payload(self, project: ProjectId, event: EventId, packed: bytes, ttl: int) -> str:
+        """Stores a packed payload beside its event; answers where ("item" or "s3")."""
+        ...
+
+    def payload(self, project: ProjectId, event: EventId) -> bytes | None:
+        """The packed payload stored beside its event, or None."""
+        ...
+
+    def put_plan(
+        self, event: EventRecord, token: str, plan: Sequence[PlannedDelivery]
+    ) -> int:
+        """Stores a long plan in pages under `token`; answers how many pages."""
+        ...
+
+    def plan_page(self, event: EventRecord, page: int) -> tuple[PlannedDelivery, ...]:
+        """One page (from 0) of the event's stored plan."""
+        ...
+
+
+class AttemptShelf(Protocol):
+    """Attempts that no longer fit into their delivery's record."""
+
+    def shelve(self, delivery: DeliveryRecord, attempts: Sequence[Attempt]) -> None:
+        """Stores attempts beside their delivery; the same attempt twice is stored once."""
+        ...
+
+    def shelved(self, delivery: DeliveryRecord, *, limit: int) -> list[Attempt]:
+        """The newest `limit` shelved attempts, oldest first."""
+        ...
+
+
+class LedgerScan(Protocol):
+    """What sweep looks through."""
+
+    def events_in_shard(
+        self, project: ProjectId, shard: int, since_ms: int, until_ms: int
+    ) -> Iterable[EventRecord]:
+        """The events accepted in [since, until) in this shard, oldest first."""
+        ...
+
+    def due(self, until_ms: int, *, limit: int) -> list[tuple[ProjectId, DeliveryId]]:
+        """Up to `limit` deliveries whose due time has come, earliest first, over all projects."""
+        ...
+
+
+class TaskQueue(Protocol):
+    """A queue that takes tasks."""
+
+    def send(self, tasks: Sequence[tuple[Task, int]]) -> None:
+        """Sends tasks, each with its delay in whole seconds (0 to 900), in batches.
+
+        Raises Unavailable when any of them could not be sent; others may have been.
+        """
+        ...
+
+
+class Sender(Protocol):
+    """Makes one HTTP request; what goes wrong is part of the result, nothing is raised."""
+
+    def send(self, request: OutgoingRequest) -> SendResult: ...
+
+
+class Clock(Protocol):
+    """The time of day."""
+
+    def now_ms(self) -> int:
+        """Unix milliseconds."""
+        ...
+
+
+class Chance(Protocol):
+    """Random numbers: ids, write tokens and jitter."""
+
+    def token(self) -> str:
+        """A short text that no other write has."""
+        ...
+
+    def entropy(self) -> bytes:
+        """Ten random bytes for an id."""
+        ...
+
+    def fraction(self) -> float:
+        """A number in [0, 1)."""
+        ...
+
+
+Headers = Mapping[str, str]
