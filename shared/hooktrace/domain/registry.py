@@ -1,0 +1,195 @@
+"""The records of the registry: projects, endpoints, subscriptions, and what the matchers read.
+
+Times are epoch milliseconds (`_ms`). Every record carries a `version` that rises by one with each
+write; a write names the version it was made from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from hooktrace.domain.errors import HooktraceError
+from hooktrace.domain.matching import MatchRow
+
+State = Literal["enabled", "disabled"]
+DisabledReason = Literal["manual", "gone", "failing"]
+Payload = Literal["envelope", "data"]
+
+SECRET_OVERLAP_MS = 24 * 3600 * 1000
+"""How long the secret before a rotation still signs."""
+
+DEFAULT_TIMEOUT_SECONDS = 15
+DEFAULT_RETENTION_DAYS = 30
+DEFAULT_SHARDS = 4
+
+
+class VersionConflict(HooktraceError):  # noqa: N818 - named for what it says
+    """A conditional write lost: the record is no longer at the version the writer saw."""
+
+
+class NotFound(HooktraceError):  # noqa: N818 - named for what it says
+    """No such record in this project. Records of other projects are not found either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The unit of isolation. `redact_actual` keeps event values out of match reports."""
+
+    id: str
+    name: str
+    created_ms: int
+    shards: int = DEFAULT_SHARDS
+    allow_http: bool = False
+    retention_days: int = DEFAULT_RETENTION_DAYS
+    redact_actual: bool = False
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SigningSecret:
+    """A `whsec_` secret; `expires_ms` is None for the current one."""
+
+    value: str = field(repr=False)
+    expires_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A customer's URL and how to deliver to it.
+
+    `retry_schedule` holds the seconds between an attempt and the one after it, for the attempts
+    after the first: `(5, 300)` means three attempts, `()` one, None the default schedule.
+    `secrets` has the newest first. `headers` are sent with every request as they stand.
+    """
+
+    id: str
+    project_id: str
+    url: str
+    created_ms: int
+    updated_ms: int
+    secrets: tuple[SigningSecret, ...]
+    state: State = "enabled"
+    disabled_reason: DisabledReason | None = None
+    disabled_ms: int | None = None
+    description: str = ""
+    retry_schedule: tuple[int, ...] | None = None
+    timeout_seconds: int = DEFAULT_TIMEOUT_SECONDS
+    rate_limit_per_second: int | None = None
+    concurrency: int | None = None
+    permanent_statuses: tuple[int, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    payload: Payload = "envelope"
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    version: int = 1
+
+    def signing_secrets(self, now_ms: int) -> tuple[str, ...]:
+        """The secrets that sign at `now_ms`, newest first; expired ones are left out."""
+        return tuple(
+            secret.value
+            for secret in self.secrets
+            if secret.expires_ms is None or secret.expires_ms > now_ms
+        )
+
+    def enabled(self, now_ms: int) -> Endpoint:
+        """This endpoint, taking deliveries again."""
+        return self._with_state("enabled", None, None, now_ms)
+
+    def disabled(self, reason: DisabledReason, now_ms: int) -> Endpoint:
+        """This endpoint, taking no deliveries, and why."""
+        return self._with_state("disabled", reason, now_ms, now_ms)
+
+    def rotated(self, secret: str, now_ms: int) -> Endpoint:
+        """This endpoint with a new secret; the one before signs too for `SECRET_OVERLAP_MS`.
+
+        Secrets that an earlier rotation is still retiring keep their own expiry, so a second
+        rotation within the overlap does not take away a secret that a receiver was promised.
+        """
+        until = now_ms + SECRET_OVERLAP_MS
+        kept = tuple(
+            old if old.expires_ms is not None else SigningSecret(old.value, until)
+            for old in self.secrets
+            if old.expires_ms is None or old.expires_ms > now_ms
+        )
+        return replace(self, secrets=(SigningSecret(secret), *kept), updated_ms=now_ms)
+
+    def _with_state(
+        self, state: State, reason: DisabledReason | None, since_ms: int | None, now_ms: int
+    ) -> Endpoint:
+        return replace(
+            self, state=state, disabled_reason=reason, disabled_ms=since_ms, updated_ms=now_ms
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What an endpoint wants to receive.
+
+    `filter_text` is the JSON text that is matched; when the filter was given as an EventBridge
+    pattern it is the converted filter, and `event_pattern_text` what was given.
+    """
+
+    id: str
+    project_id: str
+    endpoint_id: str
+    created_ms: int
+    updated_ms: int
+    event_types: tuple[str, ...] = ("*",)
+    filter_text: str | None = None
+    event_pattern_text: str | None = None
+    state: State = "enabled"
+    description: str = ""
+    version: int = 1
+
+    def match_row(self) -> MatchRow:
+        """The part of the subscription that matching needs."""
+        return MatchRow(
+            subscription_id=self.id,
+            endpoint_id=self.endpoint_id,
+            event_types=self.event_types,
+            filter_text=self.filter_text,
+            enabled=self.state == "enabled",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MatchingSet:
+    """All that matching needs of one project, as of `version` or a little later.
+
+    Rows may be newer than `version`; applying the changes after it again does no harm.
+    """
+
+    version: int
+    rows: tuple[MatchRow, ...]
+    disabled_endpoints: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed between a version and `version`, folded: each id stands in one place only."""
+
+    version: int
+    upserts: tuple[MatchRow, ...] = ()
+    removed: tuple[str, ...] = ()
+    endpoints_disabled: tuple[str, ...] = ()
+    endpoints_enabled: tuple[str, ...] = ()
+
+
+def fold_changes(version: int, steps: list[Changes]) -> Changes:
+    """One `Changes` with the effect of `steps` in order; `version` when there are none."""
+    rows: dict[str, MatchRow | None] = {}
+    endpoints: dict[str, bool] = {}
+    for step in steps:
+        version = step.version
+        rows.update((row.subscription_id, row) for row in step.upserts)
+        rows.update(dict.fromkeys(step.removed))
+        endpoints.update(dict.fromkeys(step.endpoints_disabled, False))
+        endpoints.update(dict.fromkeys(step.endpoints_enabled, True))
+    return Changes(
+        version=version,
+        upserts=tuple(row for row in rows.values() if row is not None),
+        removed=tuple(sid for sid, row in rows.items() if row is None),
+        endpoints_disabled=tuple(eid for eid, on in endpoints.items() if not on),
+        endpoints_enabled=tuple(eid for eid, on in endpoints.items() if on),
+    )
