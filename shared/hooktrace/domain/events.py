@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.ids import EndpointId, EventId, ProjectId, SubscriptionId, bare, ulid_ms
 from hooktrace.domain.states import EventStatus
 from hooktrace.domain.times import rfc3339
@@ -42,9 +43,12 @@ class Payload:
 
     @classmethod
     def unpack(cls, packed: bytes) -> Payload:
-        """The inverse of `pack`."""
-        line, data = zlib.decompress(packed).split(b"\n", 1)
-        head = json.loads(line)
+        """The inverse of `pack`. Raises InvalidInput for bytes that `pack` never made."""
+        try:
+            line, data = zlib.decompress(packed).split(b"\n", 1)
+            head = json.loads(line)
+        except (zlib.error, ValueError) as error:
+            raise InvalidInput("unreadable_payload", f"not a stored payload: {error}") from error
         return cls(data=data, headers=head.get("headers", {}), time=head.get("time"))
 
 

@@ -1,0 +1,1 @@
+"""The outside world: DynamoDB, SQS, S3, HTTP, and the shipped in-memory fakes."""

@@ -1,0 +1,200 @@
+"""The ledger on a table: records in, records out, each write conditional on its version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from hooktrace.adapters import items
+from hooktrace.adapters.items import Item, Key
+from hooktrace.adapters.tables import Change, Put, Refused, Table
+from hooktrace.domain.deliveries import Attempt, DeliveryRecord
+from hooktrace.domain.events import ITEM_PAYLOAD_BYTES, EventRecord, PlannedDelivery
+from hooktrace.domain.ids import (
+    DeliveryId,
+    EventId,
+    ProjectId,
+    bare,
+    delivery_id,
+    event_shard,
+    lowest_ulid,
+    split_delivery_id,
+)
+from hooktrace.ports import Lost, Record, Write, Written
+
+PLAN_PAGE = 500
+AFTER = "~"  # sorts behind every sign of an id
+
+
+class Blobs(Protocol):
+    """An object store for what is too large for an item."""
+
+    def put(self, name: str, content: bytes) -> None: ...
+
+    def get(self, name: str) -> bytes | None: ...
+
+
+class TableLedger:
+    """Ledger, Payloads, AttemptShelf and LedgerScan of `hooktrace.ports` on one table."""
+
+    def __init__(self, table: Table, blobs: Blobs) -> None:
+        self._table = table
+        self._blobs = blobs
+
+    def write(self, writes: Sequence[Write]) -> list[Written | Lost]:
+        answers = self._table.write([_operation(w) for w in writes])
+        return [_answer(write, refused) for write, refused in zip(writes, answers, strict=True)]
+
+    def events(self, refs: Iterable[tuple[ProjectId, EventId]]) -> dict[EventId, EventRecord]:
+        found = self._table.get([items.event_key(project, event) for project, event in refs])
+        records = [items.event_record(item) for item in found.values()]
+        return {record.id: record for record in records}
+
+    def deliveries(
+        self, refs: Iterable[tuple[ProjectId, DeliveryId]]
+    ) -> dict[DeliveryId, DeliveryRecord]:
+        found = self._table.get([_delivery_key(project, ref) for project, ref in refs])
+        records = [items.delivery_record(item) for item in found.values()]
+        return {record.id: record for record in records}
+
+    def put_payload(self, project: ProjectId, event: EventId, packed: bytes, ttl: int) -> str:
+        if len(packed) > ITEM_PAYLOAD_BYTES:
+            self._blobs.put(_payload_name(project, event), packed)
+            return "s3"
+        self._table.store([items.blob_item(_payload_key(project, event), packed, ttl)])
+        return "item"
+
+    def payload(self, project: ProjectId, event: EventId) -> bytes | None:
+        key = _payload_key(project, event)
+        if item := self._table.get([key]).get(key):
+            return bytes(item["b"]["B"])
+        return self._blobs.get(_payload_name(project, event))
+
+    def put_plan(self, event: EventRecord, token: str, plan: Sequence[PlannedDelivery]) -> int:
+        pages = [plan[start : start + PLAN_PAGE] for start in range(0, len(plan), PLAN_PAGE)]
+        self._table.store(
+            [
+                items.blob_item(
+                    _plan_key(event, token, number),
+                    items.pack_rows(items.plan_rows(list(page))),
+                    event.expires_s,
+                )
+                for number, page in enumerate(pages)
+            ]
+        )
+        return len(pages)
+
+    def plan_page(self, event: EventRecord, page: int) -> tuple[PlannedDelivery, ...]:
+        if event.plan_token is None or page >= event.plan_pages:
+            return ()
+        key = _plan_key(event, event.plan_token, page)
+        item = self._table.get([key]).get(key)
+        return items.rows_plan(items.unpack_rows(bytes(item["b"]["B"]))) if item else ()
+
+    def shelve(self, delivery: DeliveryRecord, attempts: Sequence[Attempt]) -> None:
+        self._table.store(
+            [
+                items.blob_item(
+                    _shelf_key(delivery, attempt.number),
+                    items.pack_rows(items.attempt_row(attempt)),
+                    delivery.expires_s,
+                )
+                for attempt in attempts
+            ]
+        )
+
+    def shelved(self, delivery: DeliveryRecord, *, limit: int) -> list[Attempt]:
+        partition, low = _shelf_key(delivery, 0)
+        page = self._table.range(
+            partition, low, low[:-6] + AFTER, limit=limit, descending=True
+        )
+        rows = [items.unpack_rows(bytes(item["b"]["B"])) for item in page.items]
+        return [items.row_attempt(row) for row in reversed(rows)]
+
+    def events_in_shard(
+        self, project: ProjectId, shard: int, since_ms: int, until_ms: int
+    ) -> Iterable[EventRecord]:
+        low, high = f"E#{lowest_ulid(since_ms)}", f"E#{lowest_ulid(until_ms)}"
+        more = True
+        while more:
+            page = self._table.range(f"{project}#{shard}", low, high, limit=200)
+            yield from (items.event_record(item) for item in page.items)
+            more = page.more
+            if more:
+                low = page.items[-1]["SK"]["S"] + "!"
+
+    def due(self, until_ms: int, *, limit: int) -> list[tuple[ProjectId, DeliveryId]]:
+        found: list[Key] = []
+        for shard in range(items.DUE_SHARDS):
+            found += self._table.index(
+                "due", f"due#{shard}", "0", str(until_ms), limit=limit, descending=False
+            )
+        return [_delivery_ref(key) for key in found[:limit]]
+
+    def mark(self, name: str) -> int | None:
+        """How far the audit of this name has looked (Unix milliseconds), or None."""
+        key = ("SWEEP", name)
+        item = self._table.get([key]).get(key)
+        return int(bytes(item["b"]["B"])) if item else None
+
+    def set_mark(self, name: str, value: int) -> None:
+        """Remembers how far the audit of this name has looked."""
+        self._table.store([items.blob_item(("SWEEP", name), str(value).encode(), None)])
+
+
+def _operation(write: Write) -> Put | Change:
+    after = _item(write.after)
+    return Put(after) if write.before is None else Change(_item(write.before), after)
+
+
+def _item(record: Record) -> Item:
+    if isinstance(record, EventRecord):
+        return items.event_item(record)
+    return items.delivery_item(record)
+
+
+def _record(item: Item) -> Record:
+    if item["SK"]["S"].startswith("E#"):
+        return items.event_record(item)
+    return items.delivery_record(item)
+
+
+def _answer(write: Write, refused: Refused | None) -> Written | Lost:
+    if refused is None:
+        return Written()
+    current = _record(refused.current) if refused.current else None
+    if current is not None and current.write_token == write.after.write_token:
+        return Written()
+    return Lost(current)
+
+
+def _delivery_key(project: ProjectId, ref: DeliveryId) -> Key:
+    parts = split_delivery_id(ref)
+    if parts is None:
+        raise ValueError(f"{ref!r} is not a delivery id")
+    event, endpoint, replay = parts
+    return items.delivery_key(project, event, endpoint, replay, ref)
+
+
+def _delivery_ref(key: Key) -> tuple[ProjectId, DeliveryId]:
+    project, _ = key[0].rsplit("#", 1)
+    _, event, endpoint, replay = key[1].split("#")
+    return ProjectId(project), delivery_id(event, endpoint, int(replay))
+
+
+def _payload_key(project: ProjectId, event: EventId) -> Key:
+    ulid = bare(event)
+    return f"{project}#{event_shard(ulid)}", f"B#{ulid}"
+
+
+def _payload_name(project: ProjectId, event: EventId) -> str:
+    return f"bodies/{project}/{event}"
+
+
+def _plan_key(event: EventRecord, token: str, page: int) -> Key:
+    return f"{event.project_id}#{event_shard(event.ulid)}", f"M#{event.ulid}#{token}#{page:04d}"
+
+
+def _shelf_key(delivery: DeliveryRecord, number: int) -> Key:
+    partition, key = _delivery_key(delivery.project_id, delivery.id)
+    return partition, f"A{key[1:]}#{number:06d}"

@@ -1,0 +1,133 @@
+"""A table in memory, with the conditions, indexes and capacity rules of DynamoDB.
+
+Faults can be injected: `fail_after_write` makes a write happen and report failure once, as a
+time-out would.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left, insort
+from collections.abc import Callable, Sequence
+
+from hooktrace.adapters.items import Item, Key, item_bytes, key_of
+from hooktrace.adapters.tables import INDEX_KEYS, Change, Meter, Page, Put, Refused
+from hooktrace.domain.errors import Unavailable
+
+
+class MemoryTable:
+    """Fulfils `hooktrace.adapters.tables.Table`; safe for threads."""
+
+    def __init__(self, meter: Meter | None = None) -> None:
+        self.meter = meter or Meter()
+        self.before_write: Callable[[Sequence[Put | Change]], None] = lambda _: None
+        self.after_write: Callable[[Sequence[Put | Change]], None] = lambda _: None
+        self._items: dict[Key, Item] = {}
+        self._order: dict[str, list[str]] = {}
+        self._index: dict[tuple[str, str], list[tuple[str, Key]]] = {}
+        self._lock = threading.RLock()
+
+    def write(self, ops: Sequence[Put | Change]) -> list[Refused | None]:
+        self.before_write(ops)
+        with self._lock:
+            answers = [self._apply(op) for op in ops]
+        self.after_write(ops)
+        return answers
+
+    def _apply(self, op: Put | Change) -> Refused | None:
+        after = op.item if isinstance(op, Put) else op.after
+        current = self._items.get(key_of(after))
+        wanted = None if isinstance(op, Put) else op.before["v"]["N"]
+        actual = current["v"]["N"] if current is not None else None
+        if wanted != actual:
+            self.meter.counts["refused"] += 1
+            return Refused(dict(current) if current is not None else None)
+        self._set(after)
+        return None
+
+    def store(self, items: Sequence[Item]) -> None:
+        with self._lock:
+            for item in items:
+                self._set(item)
+
+    def _set(self, item: Item) -> None:
+        if item_bytes(item) > 400 * 1024:
+            raise Unavailable("the item is larger than 400 KB")
+        key = key_of(item)
+        old = self._items.get(key)
+        self.meter.write(old, item)
+        if old is None:
+            insort(self._order.setdefault(key[0], []), key[1])
+        self._unlist(old, key)
+        self._items[key] = dict(item)
+        for name, (hash_name, range_name) in INDEX_KEYS.items():
+            if hash_name in item and range_name in item:
+                insort(
+                    self._index.setdefault((name, item[hash_name]["S"]), []),
+                    (_sortable(item[range_name]), key),
+                )
+
+    def _unlist(self, old: Item | None, key: Key) -> None:
+        for name, (hash_name, range_name) in INDEX_KEYS.items():
+            if old is not None and hash_name in old and range_name in old:
+                entries = self._index[(name, old[hash_name]["S"])]
+                entries.pop(bisect_left(entries, (_sortable(old[range_name]), key)))
+
+    def delete(self, key: Key) -> None:
+        """Removes an item, as TTL would. For tests."""
+        with self._lock:
+            old = self._items.pop(key, None)
+            if old is not None:
+                order = self._order[key[0]]
+                order.pop(bisect_left(order, key[1]))
+                self._unlist(old, key)
+
+    def get(self, keys: Sequence[Key]) -> dict[Key, Item]:
+        with self._lock:
+            found = {key: dict(self._items[key]) for key in keys if key in self._items}
+        for key in dict.fromkeys(keys):
+            self.meter.read(item_bytes(found[key]) if key in found else 0, consistent=True)
+        return found
+
+    def range(
+        self, partition: str, low: str, high: str, *, limit: int, descending: bool = False
+    ) -> Page:
+        with self._lock:
+            order = self._order.get(partition, [])
+            start, end = bisect_left(order, low), bisect_left(order, high)
+            total = max(0, end - start)
+            if descending:
+                names = order[max(start, end - limit) : end][::-1]
+            else:
+                names = order[start : min(end, start + limit)]
+            found = [dict(self._items[(partition, name)]) for name in names]
+        self.meter.read(sum(map(item_bytes, found)), consistent=True)
+        return Page(found, more=total > len(found))
+
+    def index(
+        self, name: str, partition: str, low: str, high: str, *, limit: int, descending: bool
+    ) -> list[Key]:
+        numeric = INDEX_KEYS[name][1] == "da"
+        low, high = (f"{int(v):020d}" if numeric else v for v in (low, high))
+        with self._lock:
+            entries = [e for e in self._index.get((name, partition), []) if low <= e[0] <= high]
+        ordered = entries[::-1] if descending else entries
+        self.meter.read(100 * min(len(ordered), limit), consistent=False)
+        return [key for _, key in ordered[:limit]]
+
+
+def _sortable(value: dict[str, str]) -> str:
+    return value["S"] if "S" in value else f"{int(value['N']):020d}"
+
+
+class MemoryBlobs:
+    """An object store in memory."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def put(self, name: str, content: bytes) -> None:
+        self.objects[name] = content
+
+    def get(self, name: str) -> bytes | None:
+        return self.objects.get(name)

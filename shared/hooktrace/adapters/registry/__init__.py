@@ -1,0 +1,1 @@
+"""The registry over any table that has conditional transactions and range reads."""

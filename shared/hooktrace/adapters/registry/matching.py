@@ -1,0 +1,116 @@
+"""What matchers read: the change log, the whole set, and compiled snapshots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hooktrace.adapters.registry.items import (
+    LAST,
+    STAMP,
+    change_key,
+    change_of,
+    endpoint_key,
+    endpoint_of,
+    stamp_key,
+    subscription_key,
+    subscription_of,
+    to_item,
+    version_of,
+)
+from hooktrace.adapters.registry.table import Blobs, Item, Put, RegistryTable
+from hooktrace.domain.registry import Changes, MatchingSet, fold_changes
+
+INLINE_SNAPSHOT_BYTES = 300_000
+"""Larger snapshots go to S3: an item holds 400 KB, and reading it costs by its size."""
+
+READS = 3
+LONGEST_LOG = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryMatching:
+    """Fulfils `MatchingSource`."""
+
+    table: RegistryTable
+    blobs: Blobs
+
+    def changes_since(self, project_id: str, version: int) -> Changes | None:
+        """One range read: the changes after `version`, in order, then the stamp.
+
+        The read may pass the log just before a transaction and the stamp just after it; then the
+        stamp is ahead of the log, and what is missing is read again. A gap anywhere else, or one
+        that stays, means that the log has expired.
+        """
+        steps: list[Changes] = []
+        reached = version
+        for _ in range(READS):
+            pk, low = change_key(project_id, reached)
+            items = self.table.query(pk, f"{low} ", LAST, limit=LONGEST_LOG)
+            *log, stamp = items or [{}]
+            if not stamp or stamp["SK"]["S"] != STAMP:
+                return None
+            for item in log:
+                step = change_of(item)
+                if step.version != reached + 1:
+                    return None
+                steps.append(step)
+                reached = step.version
+            if version_of(stamp) <= reached:
+                break
+        else:
+            return None
+        if version > version_of(stamp):
+            return None
+        return fold_changes(version, steps)
+
+    def load_matching_set(self, project_id: str) -> MatchingSet:
+        """Reads the stamp first: what changes meanwhile comes again with the next changes."""
+        key = stamp_key(project_id)
+        stamp = self.table.get([key]).get(key)
+        if stamp is None:
+            return MatchingSet(0, (), frozenset())
+        pk, low = endpoint_key(project_id, "")
+        stored = self.table.query(pk, low, endpoint_key(project_id, LAST)[1])
+        enabled = {endpoint.id: endpoint.state == "enabled" for endpoint in map(endpoint_of, stored)}
+        low, high = subscription_key(project_id, "")[1], subscription_key(project_id, LAST)[1]
+        rows = (subscription_of(item).match_row() for item in self.table.query(pk, low, high))
+        return MatchingSet(
+            version=version_of(stamp),
+            rows=tuple(row for row in rows if row.endpoint_id in enabled),
+            disabled_endpoints=frozenset(eid for eid, on in enabled.items() if not on),
+        )
+
+    def read_snapshot(self, project_id: str) -> tuple[int, bytes] | None:
+        key = _snapshot_key(project_id)
+        item = self.table.get([key]).get(key)
+        if item is None:
+            return None
+        if "blob" in item:
+            data = self.blobs.get_blob(item["blob"]["S"])
+            return None if data is None else (version_of(item), data)
+        return version_of(item), item["data"]["B"]
+
+    def write_snapshot(self, project_id: str, version: int, data: bytes) -> None:
+        key = _snapshot_key(project_id)
+        before = self.table.get([key]).get(key)
+        if before is not None and version_of(before) >= version:
+            return
+        fields: dict[str, str | bytes] = {"data": data}
+        if len(data) > INLINE_SNAPSHOT_BYTES:
+            fields = {"blob": f"snapshots/{project_id}/{version}"}
+            self.blobs.put_blob(str(fields["blob"]), data)
+        put = Put(
+            to_item(key, fields, version=version),
+            over="nothing" if before is None else version_of(before),
+        )
+        if self.table.transact([put]) is None and before is not None:
+            self._drop_blob(before)
+
+    def _drop_blob(self, before: Item) -> None:
+        """A reader that still holds the old pointer finds nothing and loads the records."""
+        if "blob" in before:
+            self.blobs.delete_blob(before["blob"]["S"])
+
+
+def _snapshot_key(project_id: str) -> tuple[str, str]:
+    return f"SNAPSHOT#{project_id}", "SNAPSHOT"

@@ -1,0 +1,40 @@
+"""Objects that are too large for a table, in S3."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from hooktrace.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_s3 import S3Client
+
+
+class S3Blobs:
+    """Fulfils `hooktrace.adapters.ledger.Blobs`; the client is made when first needed."""
+
+    def __init__(self, client: Callable[[], S3Client], bucket: str) -> None:
+        self._client: Callable[[], Any] = client
+        self._bucket = bucket
+
+    def put(self, name: str, content: bytes) -> None:
+        try:
+            self._client().put_object(Bucket=self._bucket, Key=name, Body=content)
+        except (ClientError, BotoCoreError) as error:
+            raise Unavailable(f"the object store did not take {name}: {error}") from error
+
+    def get(self, name: str) -> bytes | None:
+        try:
+            answer = self._client().get_object(Bucket=self._bucket, Key=name)
+            content: bytes = answer["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"NoSuchKey", "404", "AccessDenied"}:
+                return None
+            raise Unavailable(f"the object store did not give {name}: {error}") from error
+        except BotoCoreError as error:
+            raise Unavailable(f"the object store did not give {name}: {error}") from error
+        return content

@@ -1,0 +1,88 @@
+"""The request that carries an event to an endpoint: its body, its headers, its signature."""
+
+from __future__ import annotations
+
+from hooktrace.domain.attempts import OutgoingRequest
+from hooktrace.domain.deliveries import Attempt, DeliveryRecord
+from hooktrace.domain.events import Payload
+from hooktrace.domain.ids import ulid_ms
+from hooktrace.domain.registry import Endpoint
+from hooktrace.domain.signing import build_body, sign
+from hooktrace.domain.times import rfc3339
+
+KEPT_BACK = frozenset(
+    {
+        "host",
+        "content-length",
+        "content-type",
+        "content-encoding",
+        "transfer-encoding",
+        "connection",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "upgrade",
+        "expect",
+        "cookie",
+        "authorization",
+        "accept-encoding",
+        "user-agent",
+        "traceparent",
+        "tracestate",
+        "idempotency-key",
+    }
+)
+"""Producer headers that filters see but that are not passed on: they are about the hop."""
+
+
+def passes_on(name: str) -> bool:
+    """Whether a producer's header (lower case) is sent to the endpoint."""
+    return name not in KEPT_BACK and not name.startswith(("webhook-", "hooktrace-", "x-forwarded-"))
+
+
+def outgoing_request(
+    *,
+    delivery: DeliveryRecord,
+    attempt: Attempt,
+    event_type: str,
+    payload: Payload,
+    endpoint: Endpoint,
+    allow_http: bool,
+    traceparent: str | None,
+    tracestate: str | None,
+) -> OutgoingRequest:
+    """The signed request of one attempt. The body is the same on every attempt; time and
+    signature are those of this one. The bytes signed are the bytes sent."""
+    sent_as = payload.time if payload.time is not None else rfc3339(ulid_ms(delivery.event_id))
+    body = build_body(event_type, sent_as, payload.data, endpoint.payload)
+    seconds = attempt.started_ms // 1000
+    headers = {name.lower(): value for name, value in payload.headers.items()}
+    headers = {name: value for name, value in headers.items() if passes_on(name)}
+    headers |= {name.lower(): value for name, value in endpoint.headers}
+    headers |= {
+        "content-type": "application/json",
+        "webhook-id": delivery.event_id,
+        "webhook-timestamp": str(seconds),
+        "webhook-signature": sign(
+            endpoint.signing_secrets(attempt.started_ms),
+            message_id=delivery.event_id,
+            timestamp=seconds,
+            body=body,
+        ),
+        "hooktrace-delivery-id": delivery.id,
+        "hooktrace-attempt": str(attempt.number),
+        "hooktrace-trigger": attempt.trigger,
+    }
+    if traceparent is not None:
+        headers["traceparent"] = traceparent
+        if tracestate is not None:
+            headers["tracestate"] = tracestate
+    return OutgoingRequest(
+        url=endpoint.url,
+        headers=tuple(headers.items()),
+        body=body,
+        timeout_seconds=endpoint.timeout_seconds,
+        allow_http=allow_http,
+    )

@@ -1,0 +1,1 @@
+"""One verb a file. Collaborators come as keyword arguments, fakes and adapters alike."""

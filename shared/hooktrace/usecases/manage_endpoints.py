@@ -1,0 +1,201 @@
+"""Endpoints: create, change, enable, disable, rotate the secret, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hooktrace.domain.ids import ulid
+from hooktrace.domain.registry import (
+    DisabledReason,
+    Endpoint,
+    NotFound,
+    Project,
+    SigningSecret,
+)
+from hooktrace.domain.signing import new_secret
+from hooktrace.domain.targets import parse_target
+from hooktrace.ports import Clock
+from hooktrace.registry_ports import EndpointStore, Page, ProjectStore, PurgeStore
+from hooktrace.usecases.amend import amend, current, remove
+
+SECRET_BYTES = 32
+PURGE_PIECES = 400
+"""Pieces of 49 subscriptions that one DELETE removes itself; sweep goes on with the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointDesk:
+    """What managing endpoints works with.
+
+    `random_bytes(n)` makes ids and secrets. `allow_loopback` is the local stack's exception; it
+    counts only in projects that allow http.
+    """
+
+    projects: ProjectStore
+    endpoints: EndpointStore
+    purges: PurgeStore
+    clock: Clock
+    random_bytes: Callable[[int], bytes]
+    allow_loopback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointInput:
+    """The fields of an `Endpoint` that the caller set, checked for shape and limits."""
+
+    url: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+def create_endpoint(project_id: str, given: EndpointInput, *, desk: EndpointDesk) -> Endpoint:
+    """A new, enabled endpoint with a secret of its own. Raises InvalidInput for its URL."""
+    url = _checked_url(given.url or "", _project(project_id, desk), desk)
+    now_ms = desk.clock.now_ms()
+    endpoint = Endpoint(
+        id=f"ep_{ulid(now_ms, desk.random_bytes(10))}",
+        project_id=project_id,
+        url=url,
+        created_ms=now_ms,
+        updated_ms=now_ms,
+        secrets=(_new_secret(desk),),
+        **given.fields,
+    )
+    desk.endpoints.create_endpoint(endpoint)
+    return endpoint
+
+
+def get_endpoint(project_id: str, endpoint_id: str, *, desk: EndpointDesk) -> Endpoint:
+    """The endpoint. Raises NotFound."""
+    return current(lambda: desk.endpoints.get_endpoint(project_id, endpoint_id), expected_version=None)
+
+
+def list_endpoints(
+    project_id: str, *, limit: int, after: str | None, desk: EndpointDesk
+) -> Page[Endpoint]:
+    """Endpoints in the order in which they were created."""
+    return desk.endpoints.list_endpoints(project_id, limit=limit, after=after)
+
+
+def update_endpoint(
+    project_id: str,
+    endpoint_id: str,
+    given: EndpointInput,
+    *,
+    expected_version: int | None,
+    desk: EndpointDesk,
+) -> Endpoint:
+    """Sets the given fields. Raises InvalidInput, NotFound, PreconditionFailed."""
+    changes = dict(given.fields)
+    # The endpoint first: to somebody else's id a bad URL must not answer otherwise than a good one.
+    get_endpoint(project_id, endpoint_id, desk=desk)
+    if given.url is not None:
+        changes["url"] = _checked_url(given.url, _project(project_id, desk), desk)
+
+    def change(before: Endpoint, now_ms: int) -> Endpoint:
+        after = replace(before, **changes)
+        return before if after == before else replace(after, updated_ms=now_ms)
+
+    return _amend(project_id, endpoint_id, change, expected_version, desk)
+
+
+def enable_endpoint(
+    project_id: str, endpoint_id: str, *, expected_version: int | None, desk: EndpointDesk
+) -> Endpoint:
+    """Takes deliveries again from the next event on. Enabling an enabled one changes nothing."""
+
+    def change(before: Endpoint, now_ms: int) -> Endpoint:
+        return before if before.state == "enabled" else before.enabled(now_ms)
+
+    return _amend(project_id, endpoint_id, change, expected_version, desk)
+
+
+def disable_endpoint(
+    project_id: str,
+    endpoint_id: str,
+    reason: DisabledReason,
+    *,
+    expected_version: int | None,
+    desk: EndpointDesk,
+) -> Endpoint:
+    """Takes no deliveries from the next event on. The first reason stays."""
+
+    def change(before: Endpoint, now_ms: int) -> Endpoint:
+        return before if before.state == "disabled" else before.disabled(reason, now_ms)
+
+    return _amend(project_id, endpoint_id, change, expected_version, desk)
+
+
+def rotate_secret(
+    project_id: str, endpoint_id: str, *, expected_version: int | None, desk: EndpointDesk
+) -> Endpoint:
+    """A new secret signs from now on; the one before signs too for 24 hours."""
+    secret = _new_secret(desk).value
+    return _amend(
+        project_id,
+        endpoint_id,
+        lambda before, now_ms: before.rotated(secret, now_ms),
+        expected_version,
+        desk,
+    )
+
+
+def delete_endpoint(
+    project_id: str, endpoint_id: str, *, expected_version: int | None, desk: EndpointDesk
+) -> None:
+    """Stops matching to the endpoint at once, then removes its subscriptions."""
+    remove(
+        lambda: desk.endpoints.get_endpoint(project_id, endpoint_id),
+        desk.endpoints.delete_endpoint,
+        expected_version=expected_version,
+    )
+    purge_endpoint(project_id, endpoint_id, pieces=PURGE_PIECES, purges=desk.purges)
+
+
+def purge_endpoint(project_id: str, endpoint_id: str, *, pieces: int, purges: PurgeStore) -> bool:
+    """Removes up to `pieces` pieces of a deleted endpoint's subscriptions; True when all are gone."""
+    return any(purges.purge_subscriptions(project_id, endpoint_id) for _ in range(pieces))
+
+
+def finish_purges(*, pieces: int, purges: PurgeStore) -> int:
+    """Goes on with deletions that were cut off; answers how many are still unfinished."""
+    left = [
+        pair for pair in purges.pending_purges() if not purge_endpoint(*pair, pieces=pieces, purges=purges)
+    ]
+    return len(left)
+
+
+def _amend(
+    project_id: str,
+    endpoint_id: str,
+    change: Callable[[Endpoint, int], Endpoint],
+    expected_version: int | None,
+    desk: EndpointDesk,
+) -> Endpoint:
+    return amend(
+        lambda: desk.endpoints.get_endpoint(project_id, endpoint_id),
+        lambda before: change(before, desk.clock.now_ms()),
+        lambda after, before: desk.endpoints.replace_endpoint(after, before=before),
+        expected_version=expected_version,
+    )
+
+
+def _project(project_id: str, desk: EndpointDesk) -> Project:
+    project = desk.projects.get_project(project_id)
+    if project is None:
+        raise NotFound(f"there is no project {project_id}")
+    return project
+
+
+def _checked_url(url: str, project: Project, desk: EndpointDesk) -> str:
+    parse_target(
+        url,
+        allow_http=project.allow_http,
+        allow_loopback=desk.allow_loopback and project.allow_http,
+    )
+    return url
+
+
+def _new_secret(desk: EndpointDesk) -> SigningSecret:
+    return SigningSecret(new_secret(desk.random_bytes(SECRET_BYTES)))

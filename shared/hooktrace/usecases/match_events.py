@@ -1,0 +1,248 @@
+"""Match events against subscriptions, record the report, and hand each delivery on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from hooktrace.domain.errors import InvalidInput, Unavailable
+from hooktrace.domain.events import (
+    INLINE_PAYLOAD_BYTES,
+    PLAN_INLINE,
+    EventRecord,
+    Payload,
+    PlannedDelivery,
+)
+from hooktrace.domain.filters import FilterEvent
+from hooktrace.domain.ids import EndpointId, SubscriptionId
+from hooktrace.domain.matching import SubscriptionIndex
+from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, fits_message
+from hooktrace.domain.registry import Project
+from hooktrace.domain.states import EVENT_ENDS, EventStatus, check_event
+from hooktrace.domain.strict_json import parse_value
+from hooktrace.ports import (
+    Chance,
+    Clock,
+    Ledger,
+    Lost,
+    Payloads,
+    TaskQueue,
+    Write,
+    Written,
+)
+from hooktrace.usecases.ingest_event import DAY_SECONDS
+
+FAN_OUT_BODY_BYTES = 4_096
+"""In a fan-out (more than `PLAN_INLINE` deliveries) only so small a payload rides along."""
+
+
+class Sets(Protocol):
+    """Compiled subscriptions of a project, fresh at each call."""
+
+    def get(self, project_id: str) -> SubscriptionIndex: ...
+
+
+class Projects(Protocol):
+    """Settings of a project (may be some seconds old)."""
+
+    def get_project(self, project_id: str) -> Project | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What became of one match task: the event's status now."""
+
+    status: EventStatus
+
+
+@dataclass(frozen=True, slots=True)
+class NotNow:
+    """The task could not be done; its message must come back."""
+
+    reason: str
+
+
+@dataclass(slots=True)
+class _Work:
+    task: MatchTaskV1
+    packed: bytes
+    before: EventRecord
+    after: EventRecord
+    plan: Sequence[PlannedDelivery]
+
+
+class MatchEvents:
+    """The use case of the match room; see `run`."""
+
+    def __init__(
+        self,
+        *,
+        sets: Sets,
+        projects: Projects,
+        ledger: Ledger,
+        payloads: Payloads,
+        queue: TaskQueue,
+        clock: Clock,
+        chance: Chance,
+    ) -> None:
+        self._sets = sets
+        self._projects = projects
+        self._ledger = ledger
+        self._payloads = payloads
+        self._queue = queue
+        self._clock = clock
+        self._chance = chance
+
+    def run(self, tasks: Sequence[MatchTaskV1]) -> list[Matched | NotNow]:
+        """Matches a batch; one answer for each task, in order.
+
+        Parts, in this order: (1) pages of a long plan; (2) the event record with report and plan,
+        on the condition that nobody matched it yet; (3) the deliver messages. A crash after 1
+        leaves pages that expire; after 2 the match message comes back, loses its write, and sends
+        the deliveries of the decision on record again (a delivery that was born already is not
+        made twice). If the match message is lost too, the audit does the same. The decision of
+        the first writer stands, also when subscriptions changed meanwhile.
+        """
+        answers: list[Matched | NotNow | None] = [None] * len(tasks)
+        works: dict[int, _Work] = {}
+        for position, task in enumerate(tasks):
+            try:
+                works[position] = self._decide(task)
+            except (Unavailable, InvalidInput) as error:
+                answers[position] = NotNow(str(error))
+        self._record(works, answers)
+        return [answer or NotNow("not reached") for answer in answers]
+
+    def _decide(self, task: MatchTaskV1) -> _Work:
+        packed = task.packed or self._stored_payload(task)
+        payload = Payload.unpack(packed)
+        event = FilterEvent(task.type, payload.headers, parse_value(payload.data))
+        decision = self._sets.get(task.project_id).match(event)
+        project = self._projects.get_project(task.project_id)
+        redact = project.redact_actual if project else False
+        plan = [
+            PlannedDelivery(EndpointId(endpoint), tuple(map(SubscriptionId, subscriptions)))
+            for endpoint, subscriptions in decision.matched
+        ]
+        before = self._as_ingested(task, packed)
+        status = EventStatus.DELIVERING if plan else EventStatus.DISCARDED
+        after = replace(
+            before,
+            status=check_event(before.status, status),
+            version=2,
+            updated_ms=self._clock.now_ms(),
+            report=decision.report.to_json(redact_actual=redact),
+            plan=tuple(plan) if len(plan) <= PLAN_INLINE else (),
+            plan_total=len(plan),
+            write_token=self._chance.token(),
+        )
+        if len(plan) > PLAN_INLINE:
+            token = after.write_token
+            pages = self._payloads.put_plan(after, token, plan)
+            after = replace(after, plan_pages=pages, plan_token=token)
+        return _Work(task, packed, before, after, plan)
+
+    def _stored_payload(self, task: MatchTaskV1) -> bytes:
+        packed = self._payloads.payload(task.project_id, task.event_id)
+        if packed is None:
+            found = self._ledger.events([(task.project_id, task.event_id)]).get(task.event_id)
+            packed = found.packed if found else None
+        if packed is None:
+            raise Unavailable(f"the payload of {task.event_id} is not stored")
+        return packed
+
+    def _as_ingested(self, task: MatchTaskV1, packed: bytes) -> EventRecord:
+        """The record as ingest wrote it, from the message: so that no read is needed."""
+        return EventRecord(
+            id=task.event_id,
+            project_id=task.project_id,
+            type=task.type,
+            status=EventStatus.ACCEPTED,
+            version=1,
+            updated_ms=0,
+            size_bytes=task.size_bytes,
+            packed=packed if len(packed) <= INLINE_PAYLOAD_BYTES else None,
+            idempotency_key=task.idempotency_key,
+            traceparent=task.traceparent,
+            tracestate=task.tracestate,
+        )
+
+    def _record(self, works: dict[int, _Work], answers: list[Matched | NotNow | None]) -> None:
+        try:
+            results = self._ledger.write([Write(w.after, w.before) for w in works.values()])
+        except Unavailable as error:
+            answers[:] = [answer or NotNow(str(error)) for answer in answers]
+            return
+        sends: list[tuple[DeliverTaskV1, int]] = []
+        done: dict[int, Matched] = {}
+        for (position, work), result in zip(works.items(), results, strict=True):
+            try:
+                status, plan = self._settle(work, result)
+            except Unavailable as error:
+                answers[position] = NotNow(str(error))
+                continue
+            done[position] = Matched(status)
+            sends += [(deliver_task(work.after, p, work.packed), 0) for p in plan]
+        try:
+            self._queue.send(sends)
+        except Unavailable as error:
+            for position in done:
+                answers[position] = NotNow(str(error))
+            return
+        for position, matched in done.items():
+            answers[position] = matched
+
+    def _settle(
+        self, work: _Work, result: Written | Lost
+    ) -> tuple[EventStatus, Sequence[PlannedDelivery]]:
+        """The status on record and the deliveries to hand on, after a write or a lost one."""
+        if isinstance(result, Lost) and result.current is None:
+            result = self._create(work)
+        if isinstance(result, Written):
+            return work.after.status, work.plan
+        current = result.current
+        if not isinstance(current, EventRecord) or current.status is EventStatus.ACCEPTED:
+            raise Unavailable(f"{work.task.event_id} changed while it was matched")
+        if current.status in EVENT_ENDS:
+            return current.status, ()
+        return current.status, list(planned(current, self._payloads))
+
+    def _create(self, work: _Work) -> Written | Lost:
+        """The event has no record (ingest died before it, or it was lost): make it whole."""
+        project = self._projects.get_project(work.task.project_id)
+        days = project.retention_days if project else 30
+        expires_s = self._clock.now_ms() // 1000 + days * DAY_SECONDS
+        record = replace(work.after, expires_s=expires_s)
+        if record.packed is None:
+            place = self._payloads.put_payload(
+                record.project_id, record.id, work.packed, expires_s
+            )
+            record = replace(record, payload_at=place)
+        return self._ledger.write([Write(record)])[0]
+
+
+def planned(event: EventRecord, payloads: Payloads) -> Iterator[PlannedDelivery]:
+    """Every planned delivery of an event, wherever its plan is stored."""
+    yield from event.plan
+    for page in range(event.plan_pages):
+        yield from payloads.plan_page(event, page)
+
+
+def deliver_task(
+    event: EventRecord, plan: PlannedDelivery, packed: bytes | None, attempt: int = 1
+) -> DeliverTaskV1:
+    """The message that has one delivery attempted."""
+    crowd = event.plan_total > PLAN_INLINE and len(packed or b"") > FAN_OUT_BODY_BYTES
+    return DeliverTaskV1(
+        project_id=event.project_id,
+        event_id=event.id,
+        endpoint_id=plan.endpoint_id,
+        replay=plan.replay,
+        matched_by=plan.matched_by,
+        type=event.type,
+        attempt=attempt,
+        packed=None if crowd else fits_message(packed),
+        traceparent=event.traceparent,
+        tracestate=event.tracestate,
+    )

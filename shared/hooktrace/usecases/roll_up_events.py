@@ -1,0 +1,143 @@
+"""Bring an event's status in line with its deliveries: recomputed from truth, never counted up."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from hooktrace.domain.deliveries import DeliveryRecord
+from hooktrace.domain.events import EventRecord, PlannedDelivery
+from hooktrace.domain.ids import DeliveryId, EventId, ProjectId, bare, delivery_id
+from hooktrace.domain.states import (
+    DELIVERY_ENDS,
+    DeliveryStatus,
+    EventStatus,
+    check_event,
+    roll_up,
+)
+from hooktrace.ports import Chance, Clock, Ledger, Lost, Payloads, Write
+from hooktrace.usecases.match_events import planned
+
+ROUNDS = 6
+CHUNK = 100
+KEPT_PLACES = 1_000
+
+Ref = tuple[ProjectId, EventId]
+
+
+class RollUpEvents:
+    """The use case of the notify room; see `run`."""
+
+    def __init__(
+        self, *, ledger: Ledger, payloads: Payloads, clock: Clock, chance: Chance
+    ) -> None:
+        self._ledger = ledger
+        self._payloads = payloads
+        self._clock = clock
+        self._chance = chance
+        self._places: OrderedDict[EventId, int] = OrderedDict()
+
+    def run(self, refs: Iterable[Ref]) -> list[EventRecord]:
+        """Rolls up each event once; answers with the records that changed.
+
+        One write for each event that changes, conditional on its version; the loser reads again.
+        A crash before it is healed by the stream, which repeats the batch, and by the audit.
+        Raises Unavailable when the ledger does not answer: the batch must be repeated.
+        """
+        open_refs = list(dict.fromkeys(refs))
+        changed: list[EventRecord] = []
+        for _ in range(ROUNDS):
+            if not open_refs:
+                break
+            events = self._ledger.events(open_refs)
+            statuses = self._statuses(list(events.values()))
+            writes = []
+            for event in events.values():
+                after = self._after(event, statuses[event.id])
+                if after is not None:
+                    writes.append(Write(after, event))
+            results = self._ledger.write(writes) if writes else []
+            open_refs = []
+            for write, result in zip(writes, results, strict=True):
+                assert isinstance(write.after, EventRecord)
+                if isinstance(result, Lost):
+                    open_refs.append((write.after.project_id, write.after.id))
+                else:
+                    changed.append(write.after)
+        return changed
+
+    def _after(self, event: EventRecord, status: EventStatus | None) -> EventRecord | None:
+        if status is None or status is event.status:
+            return None
+        return replace(
+            event,
+            status=check_event(event.status, status),
+            version=event.version + 1,
+            updated_ms=self._clock.now_ms(),
+            write_token=self._chance.token(),
+        )
+
+    def _statuses(self, events: Sequence[EventRecord]) -> dict[EventId, EventStatus | None]:
+        """The status each event should have; None for one that nothing was decided about."""
+        small = [e for e in events if e.plan_pages == 0]
+        refs = {
+            (e.project_id, delivery_of(e, p)): e.id for e in small for p in latest_round(e.plan)
+        }
+        found = self._ledger.deliveries(refs) if refs else {}
+        seen: dict[EventId, list[DeliveryStatus]] = {}
+        for (_, identifier), event_id in refs.items():
+            record = found.get(identifier)
+            seen.setdefault(event_id, []).append(_status(record))
+        answers: dict[EventId, EventStatus | None] = {
+            e.id: roll_up(seen[e.id]) if e.id in seen else None for e in small
+        }
+        answers |= {e.id: self._large(e) for e in events if e.plan_pages}
+        return answers
+
+    def _large(self, event: EventRecord) -> EventStatus:
+        """A large fan-out: go on from where the last look met a delivery under way.
+
+        The place is a hint in memory. Only when it has passed the end is everything read, once.
+        """
+        start = self._places.get(event.id, 0)
+        for number, statuses in enumerate(self._chunks(event)):
+            if number >= start and set(statuses) - DELIVERY_ENDS:
+                self._places[event.id] = number
+                if len(self._places) > KEPT_PLACES:
+                    self._places.popitem(last=False)
+                return EventStatus.DELIVERING
+        self._places.pop(event.id, None)
+        return roll_up(s for statuses in self._chunks(event, 0) for s in statuses)
+
+    def _chunks(
+        self, event: EventRecord, start: int | None = None
+    ) -> Iterator[list[DeliveryStatus]]:
+        first = self._places.get(event.id, 0) if start is None else start
+        plan = list(latest_round(planned(event, self._payloads)))
+        for number, position in enumerate(range(0, len(plan), CHUNK)):
+            if number < first:
+                yield []
+                continue
+            ids = [delivery_of(event, p) for p in plan[position : position + CHUNK]]
+            found = self._ledger.deliveries((event.project_id, i) for i in ids)
+            yield [_status(found.get(i)) for i in ids]
+
+
+def delivery_of(event: EventRecord, plan: PlannedDelivery) -> DeliveryId:
+    """The id of a planned delivery."""
+    return delivery_id(event.ulid, bare(plan.endpoint_id), plan.replay)
+
+
+def latest_round(plan: Iterable[PlannedDelivery]) -> list[PlannedDelivery]:
+    """The latest round of each endpoint: what the event's status follows from."""
+    latest: dict[str, PlannedDelivery] = {}
+    for one in plan:
+        known = latest.get(one.endpoint_id)
+        if known is None or known.replay <= one.replay:
+            latest[one.endpoint_id] = one
+    return list(latest.values())
+
+
+def _status(record: DeliveryRecord | None) -> DeliveryStatus:
+    return DeliveryStatus.PENDING if record is None else record.status
