@@ -72,9 +72,7 @@ class Payloads(Protocol):
         """The packed payload stored beside its event, or None."""
         ...
 
-    def put_plan(
-        self, event: EventRecord, token: str, plan: Sequence[PlannedDelivery]
-    ) -> int:
+    def put_plan(self, event: EventRecord, token: str, plan: Sequence[PlannedDelivery]) -> int:
         """Stores a long plan in pages under `token`; answers how many pages."""
         ...
 

@@ -10,7 +10,7 @@
 
 Shared: w write token, x expiry (epoch seconds), ek/ul index `by_endpoint`, ak/ul `attention`,
 dk/da `due`.
-"""  # noqa: E501 - the table reads better unwrapped
+"""
 
 from __future__ import annotations
 

@@ -105,9 +105,7 @@ class TableLedger:
 
     def shelved(self, delivery: DeliveryRecord, *, limit: int) -> list[Attempt]:
         partition, low = _shelf_key(delivery, 0)
-        page = self._table.range(
-            partition, low, low[:-6] + AFTER, limit=limit, descending=True
-        )
+        page = self._table.range(partition, low, low[:-6] + AFTER, limit=limit, descending=True)
         rows = [items.unpack_rows(bytes(item["b"]["B"])) for item in page.items]
         return [items.row_attempt(row) for row in reversed(rows)]
 

@@ -90,6 +90,10 @@ class DeliveryRecord:
     def id(self) -> DeliveryId:
         return delivery_id(bare(self.event_id), bare(self.endpoint_id), self.replay)
 
+    def written(self, *, now_ms: int, token: str) -> DeliveryRecord:
+        """This record as the next version, marked with the token of its write."""
+        return replace(self, version=self.version + 1, updated_ms=now_ms, write_token=token)
+
     @property
     def attention(self) -> str | None:
         """The status under which the `attention` index lists this delivery, if any."""
@@ -349,9 +353,10 @@ def end_without_attempt(
     """
     if current.status in DELIVERY_ENDS:
         return None
-    step = {"version": current.version + 1, "updated_ms": now_ms, "write_token": token}
     if current.lease_until_ms is None:
-        return replace(_ended(current, status, reason), **step)
-    if current.lease_until_ms <= now_ms:
-        return replace(_ended(_close_lost(current), status, reason), **step)
-    return replace(current, cancel_reason=reason, **step)
+        after = _ended(current, status, reason)
+    elif current.lease_until_ms <= now_ms:
+        after = _ended(_close_lost(current), status, reason)
+    else:
+        after = replace(current, cancel_reason=reason)
+    return after.written(now_ms=now_ms, token=token)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from hooktrace.domain.errors import HooktraceError
+from hooktrace.domain.errors import HooktraceError, InvalidInput
 from hooktrace.domain.matching import MatchRow
 
 State = Literal["enabled", "disabled"]
@@ -19,6 +19,9 @@ Payload = Literal["envelope", "data"]
 
 SECRET_OVERLAP_MS = 24 * 3600 * 1000
 """How long the secret before a rotation still signs."""
+
+MAX_SECRETS = 5
+"""The secrets that may sign one request: each adds a signature to its header."""
 
 DEFAULT_TIMEOUT_SECONDS = 15
 DEFAULT_RETENTION_DAYS = 30
@@ -105,6 +108,7 @@ class Endpoint:
 
         Secrets that an earlier rotation is still retiring keep their own expiry, so a second
         rotation within the overlap does not take away a secret that a receiver was promised.
+        Raises InvalidInput when more than `MAX_SECRETS` would sign at once.
         """
         until = now_ms + SECRET_OVERLAP_MS
         kept = tuple(
@@ -112,6 +116,11 @@ class Endpoint:
             for old in self.secrets
             if old.expires_ms is None or old.expires_ms > now_ms
         )
+        if len(kept) >= MAX_SECRETS:
+            raise InvalidInput(
+                "too_many_secrets",
+                f"{MAX_SECRETS} secrets of this endpoint sign already; wait until one expires",
+            )
         return replace(self, secrets=(SigningSecret(secret), *kept), updated_ms=now_ms)
 
     def _with_state(

@@ -2,111 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass, replace
-from typing import Protocol
 
-from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest, SendResult
-from hooktrace.domain.deliveries import (
-    Busy,
-    Claimed,
-    DeliveryRecord,
-    NotYet,
-    Over,
-    Resume,
-    born,
-    claim,
-    conclude,
-    end_without_attempt,
-    next_number,
-)
-from hooktrace.domain.errors import InvalidInput, Unavailable
-from hooktrace.domain.events import EventRecord, Payload, PlannedDelivery
-from hooktrace.domain.ids import DeliveryId, EventId, ProjectId, bare, delivery_id
+from hooktrace.domain.attempts import AttemptOutcome, SendResult
+from hooktrace.domain.deliveries import DeliveryRecord, conclude
+from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.messages import DeliverTaskV1
-from hooktrace.domain.outgoing import outgoing_request
-from hooktrace.domain.registry import Endpoint, Project
-from hooktrace.domain.retry import (
-    DEFAULT_SCHEDULE,
-    GONE_STATUS,
-    QUEUE_DELAY_MAX_SECONDS,
-    RetryPolicy,
+from hooktrace.domain.retry import DEFAULT_SCHEDULE, GONE_STATUS, RetryPolicy
+from hooktrace.ports import Chance, Clock, Ledger, Lost, Sender, TaskQueue, Write
+from hooktrace.usecases.claim_attempts import (
+    ROUNDS,
+    Attempted,
+    ClaimAttempts,
+    Done,
+    Endpoints,
+    Job,
+    PutBack,
+    queue_next,
+    stop_reason,
 )
-from hooktrace.domain.states import DeliveryStatus
-from hooktrace.domain.trace_context import child_traceparent
-from hooktrace.ports import (
-    AttemptShelf,
-    Chance,
-    Clock,
-    Ledger,
-    Lost,
-    Payloads,
-    Sender,
-    TaskQueue,
-    Write,
-)
-from hooktrace.usecases.endpoint_life import EndpointControl, disable_endpoint
+from hooktrace.usecases.endpoint_life import disable_endpoint
 
-ROUNDS = 6
-LEASE_MARGIN_MS = 10_000
-TIME_MARGIN_MS = 2_000
-KEPT_ATTEMPTS = 10
-SHELVED_AT_ONCE = 5
 FLUSH_SECONDS = 0.02
-
-
-class Endpoints(EndpointControl, Protocol):
-    """Endpoints of a project, strongly consistent."""
-
-    def get_endpoints(
-        self, project_id: str, endpoint_ids: Iterable[str]
-    ) -> dict[str, Endpoint]: ...
-
-
-class Projects(Protocol):
-    """Settings of a project (may be some seconds old)."""
-
-    def get_project(self, project_id: str) -> Project | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Attempted:
-    """An attempt was made and is on record."""
-
-    delivery_id: DeliveryId
-    number: int
-    outcome: AttemptOutcome
-    status: DeliveryStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """Nothing had to be sent for this message; its work is done or queued anew."""
-
-    delivery_id: DeliveryId
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class PutBack:
-    """The message must come back: a live lease, or a store that did not answer."""
-
-    delivery_id: DeliveryId
-    why: str
-
-
-Done = Attempted | Settled | PutBack
-
-
-@dataclass(slots=True)
-class _Job:
-    task: DeliverTaskV1
-    delivery_id: DeliveryId
-    endpoint: Endpoint | None
-    record: DeliveryRecord
-    request: OutgoingRequest | None = None
-    allow_http: bool = False
 
 
 class DeliverAttempts:
@@ -115,22 +33,18 @@ class DeliverAttempts:
     def __init__(
         self,
         *,
+        claims: ClaimAttempts,
         ledger: Ledger,
-        payloads: Payloads,
-        shelf: AttemptShelf,
         endpoints: Endpoints,
-        projects: Projects,
         queue: TaskQueue,
         sender: Sender,
         pool: Executor,
         clock: Clock,
         chance: Chance,
     ) -> None:
+        self._claims = claims
         self._ledger = ledger
-        self._payloads = payloads
-        self._shelf = shelf
         self._endpoints = endpoints
-        self._projects = projects
         self._queue = queue
         self._sender = sender
         self._pool = pool
@@ -146,186 +60,12 @@ class DeliverAttempts:
         runs out, the message comes back (or the audit sends another), the attempt is closed as
         `worker_lost`, the next begins. A crash after 3: the message comes back, sees that its
         attempt is made, and queues the next one. A duplicate finds the lease, or the result.
-        Attempts that no longer fit are put on the shelf before the claim that would drop them.
         """
-        answers: dict[int, Done] = {}
-        jobs = self._prepare(tasks, answers, remaining_ms())
-        claimed = self._claim(jobs, answers)
-        self._send(claimed, answers)
+        jobs, answers = self._claims.run(tasks, remaining_ms())
+        self._send(jobs, answers)
         return [answers[position] for position in range(len(tasks))]
 
-    # -- before the request ---------------------------------------------------------------
-
-    def _prepare(
-        self, tasks: Sequence[DeliverTaskV1], answers: dict[int, Done], remaining_ms: int
-    ) -> dict[int, _Job]:
-        ids = [
-            delivery_id(bare(t.event_id), bare(t.endpoint_id), t.replay) for t in tasks
-        ]
-        try:
-            endpoints = self._load_endpoints(tasks)
-            later = [
-                (t.project_id, i) for t, i in zip(tasks, ids, strict=True) if t.attempt > 1
-            ]
-            known = self._ledger.deliveries(later) if later else {}
-        except Unavailable as error:
-            answers.update({n: PutBack(i, str(error)) for n, i in enumerate(ids)})
-            return {}
-        jobs = {}
-        for position, (task, identifier) in enumerate(zip(tasks, ids, strict=True)):
-            endpoint = endpoints.get((task.project_id, task.endpoint_id))
-            need_ms = (endpoint.timeout_seconds * 1000 if endpoint else 0) + TIME_MARGIN_MS
-            if need_ms > remaining_ms:
-                answers[position] = PutBack(identifier, "too little time is left in this run")
-                continue
-            record = known.get(identifier) or self._unborn(task)
-            jobs[position] = _Job(task, identifier, endpoint, record)
-        return jobs
-
-    def _load_endpoints(
-        self, tasks: Sequence[DeliverTaskV1]
-    ) -> dict[tuple[ProjectId, str], Endpoint]:
-        wanted: dict[ProjectId, set[str]] = {}
-        for task in tasks:
-            wanted.setdefault(task.project_id, set()).add(task.endpoint_id)
-        return {
-            (project, identifier): endpoint
-            for project, ids in wanted.items()
-            for identifier, endpoint in self._endpoints.get_endpoints(project, ids).items()
-        }
-
-    def _unborn(self, task: DeliverTaskV1) -> DeliveryRecord:
-        project = self._projects.get_project(task.project_id)
-        days = project.retention_days if project else 30
-        return born(
-            project_id=task.project_id,
-            event_id=task.event_id,
-            endpoint_id=task.endpoint_id,
-            replay=task.replay,
-            matched_by=task.matched_by,
-            expires_s=self._clock.now_ms() // 1000 + days * 86_400,
-        )
-
-    def _claim(self, jobs: dict[int, _Job], answers: dict[int, Done]) -> dict[int, _Job]:
-        """Those of the jobs whose attempt is ours; the others get their answer."""
-        claimed: dict[int, _Job] = {}
-        open_jobs = dict(jobs)
-        for _ in range(ROUNDS):
-            writes: dict[int, Write] = {}
-            for position, job in open_jobs.items():
-                decision = self._decide(job)
-                if isinstance(decision, Write):
-                    writes[position] = decision
-                else:
-                    answers[position] = decision
-            try:
-                results = self._ledger.write(list(writes.values())) if writes else []
-            except Unavailable as error:
-                for position in writes:
-                    answers[position] = PutBack(jobs[position].delivery_id, str(error))
-                return claimed
-            open_jobs = {}
-            for (position, write), result in zip(writes.items(), results, strict=True):
-                job = jobs[position]
-                if isinstance(result, Lost):
-                    self._look_again(job, result)
-                    open_jobs[position] = job
-                    continue
-                assert isinstance(write.after, DeliveryRecord)
-                job.record = write.after
-                if job.request is None:
-                    answers[position] = Settled(job.delivery_id, write.after.reason or "ended")
-                else:
-                    claimed[position] = job
-            if not open_jobs:
-                return claimed
-        for position, job in open_jobs.items():
-            answers[position] = PutBack(job.delivery_id, "the record keeps changing")
-        return claimed
-
-    def _look_again(self, job: _Job, lost: Lost) -> None:
-        """Takes the record that stands there; one that vanished is born anew."""
-        current = lost.current
-        job.record = current if isinstance(current, DeliveryRecord) else self._unborn(job.task)
-
-    def _decide(self, job: _Job) -> Write | Done:
-        """The write that this message calls for, or its answer when it calls for none."""
-        record, now_ms = job.record, self._clock.now_ms()
-        before = record if record.version else None
-        stop = _stop_reason(job.endpoint)
-        if job.endpoint is None or stop is not None:
-            ended = end_without_attempt(
-                record,
-                DeliveryStatus.CANCELLED,
-                stop or "endpoint_deleted",
-                now_ms=now_ms,
-                token=self._chance.token(),
-            )
-            if ended is None or (record.cancel_reason and record.lease_until_ms):
-                return Settled(job.delivery_id, "over")
-            return Write(ended, before)
-        decision = claim(
-            record,
-            attempt=job.task.attempt,
-            now_ms=now_ms,
-            lease_ms=job.endpoint.timeout_seconds * 1000 + LEASE_MARGIN_MS,
-            url=job.endpoint.url,
-            token=self._chance.token(),
-        )
-        if isinstance(decision, Claimed):
-            return self._begin(job, decision, before)
-        return self._answer(job, decision, now_ms)
-
-    def _answer(self, job: _Job, decision: Busy | NotYet | Resume | Over, now_ms: int) -> Done:
-        if isinstance(decision, Busy):
-            return PutBack(job.delivery_id, "another worker holds the lease")
-        if isinstance(decision, Over):
-            return Settled(job.delivery_id, "over")
-        try:
-            self._queue_next([(job.task, job.record)], now_ms)
-        except Unavailable as error:
-            return PutBack(job.delivery_id, str(error))
-        return Settled(job.delivery_id, "queued for its time")
-
-    def _begin(self, job: _Job, decision: Claimed, before: DeliveryRecord | None) -> Write | Done:
-        assert job.endpoint is not None
-        record = decision.record
-        try:
-            job.request = self._request(job, record, job.endpoint)
-            if len(record.attempts) > KEPT_ATTEMPTS:
-                aside = record.attempts[:SHELVED_AT_ONCE]
-                self._shelf.shelve(record, aside)
-                record = replace(record, attempts=record.attempts[SHELVED_AT_ONCE:])
-        except (Unavailable, InvalidInput) as error:
-            return PutBack(job.delivery_id, str(error))
-        return Write(record, before)
-
-    def _request(self, job: _Job, record: DeliveryRecord, endpoint: Endpoint) -> OutgoingRequest:
-        task = job.task
-        packed = task.packed or self._stored_payload(task.project_id, task.event_id)
-        project = self._projects.get_project(task.project_id)
-        return outgoing_request(
-            delivery=record,
-            attempt=record.attempts[-1],
-            event_type=task.type,
-            payload=Payload.unpack(packed),
-            endpoint=endpoint,
-            allow_http=project.allow_http if project else False,
-            traceparent=child_traceparent(task.traceparent, self._chance.entropy()),
-            tracestate=task.tracestate,
-        )
-
-    def _stored_payload(self, project: ProjectId, event: EventId) -> bytes:
-        record = self._ledger.events([(project, event)]).get(event)
-        packed = record.packed if record else None
-        packed = packed or self._payloads.payload(project, event)
-        if packed is None:
-            raise Unavailable(f"the payload of {event} is not stored")
-        return packed
-
-    # -- the request and after it ---------------------------------------------------------
-
-    def _send(self, jobs: dict[int, _Job], answers: dict[int, Done]) -> None:
+    def _send(self, jobs: dict[int, Job], answers: dict[int, Done]) -> None:
         """Sends in parallel; results are written together, but none waits for a slow one."""
         futures: dict[Future[SendResult], int] = {}
         for position, job in jobs.items():
@@ -340,9 +80,7 @@ class DeliverAttempts:
             results = {futures[f]: f.result() for f in done}
             self._record({p: (jobs[p], result) for p, result in results.items()}, answers)
 
-    def _record(
-        self, sent: dict[int, tuple[_Job, SendResult]], answers: dict[int, Done]
-    ) -> None:
+    def _record(self, sent: dict[int, tuple[Job, SendResult]], answers: dict[int, Done]) -> None:
         """Writes results on the condition of their version, looking again after each loss."""
         numbers = {p: job.record.attempts_total for p, (job, _) in sent.items()}
         open_jobs = dict(sent)
@@ -370,7 +108,8 @@ class DeliverAttempts:
                         settled[position] = write.after
                 if not open_jobs:
                     break
-            self._follow_up({p: (sent[p][0], record) for p, record in settled.items()})
+            pairs = [(sent[p][0].task, record) for p, record in settled.items()]
+            queue_next(pairs, self._queue, self._clock.now_ms())
         except Unavailable as error:
             for position, (job, _) in sent.items():
                 answers[position] = PutBack(job.delivery_id, str(error))
@@ -383,7 +122,7 @@ class DeliverAttempts:
                 else PutBack(job.delivery_id, "the record keeps changing")
             )
 
-    def _stop_after(self, job: _Job, result: SendResult) -> str | None:
+    def _stop_after(self, job: Job, result: SendResult) -> str | None:
         """After a failure: whether the endpoint was deleted or disabled meanwhile."""
         if result.outcome is AttemptOutcome.SUCCESS:
             return None
@@ -397,10 +136,10 @@ class DeliverAttempts:
             )
             return None
         now = self._endpoints.get_endpoint(job.task.project_id, job.task.endpoint_id)
-        return _stop_reason(now)
+        return stop_reason(now)
 
     def _conclude(
-        self, job: _Job, number: int, result: SendResult, stop: str | None
+        self, job: Job, number: int, result: SendResult, stop: str | None
     ) -> DeliveryRecord | None:
         assert job.endpoint is not None
         schedule = job.endpoint.retry_schedule
@@ -417,41 +156,3 @@ class DeliverAttempts:
             token=self._chance.token(),
             stop_reason=None if result.status == GONE_STATUS else stop,
         )
-
-    def _follow_up(self, settled: dict[int, tuple[_Job, DeliveryRecord]]) -> None:
-        self._queue_next(
-            [(job.task, record) for job, record in settled.values()], self._clock.now_ms()
-        )
-
-    def _queue_next(
-        self, pairs: Sequence[tuple[DeliverTaskV1, DeliveryRecord]], now_ms: int
-    ) -> None:
-        """Queues the next attempt of each that retries soon; later ones are found by sweep."""
-        sends = []
-        for task, record in pairs:
-            if record.status is not DeliveryStatus.RETRYING or record.next_attempt_ms is None:
-                continue
-            delay = max(0, -(-(record.next_attempt_ms - now_ms) // 1000))
-            if delay <= QUEUE_DELAY_MAX_SECONDS:
-                sends.append((replace(task, attempt=next_number(record)), delay))
-        if sends:
-            self._queue.send(sends)
-
-
-def unborn_record(event: EventRecord, plan: PlannedDelivery) -> DeliveryRecord:
-    """A planned delivery that no worker has begun: pending."""
-    return born(
-        project_id=event.project_id,
-        event_id=event.id,
-        endpoint_id=plan.endpoint_id,
-        replay=plan.replay,
-        matched_by=plan.matched_by,
-        expires_s=event.expires_s,
-    )
-
-
-def _stop_reason(endpoint: Endpoint | None) -> str | None:
-    """Why nothing may be sent to this endpoint, if so."""
-    if endpoint is None:
-        return "endpoint_deleted"
-    return "endpoint_disabled" if endpoint.state == "disabled" else None

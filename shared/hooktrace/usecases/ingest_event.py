@@ -47,9 +47,7 @@ def ingest_event(
     """
     record, packed = _compose(new, project, clock=clock, chance=chance)
     if record.packed is None:
-        place = payloads.put_payload(
-            record.project_id, record.id, packed, record.expires_s or 0
-        )
+        place = payloads.put_payload(record.project_id, record.id, packed, record.expires_s or 0)
         record = replace(record, payload_at=place)
     (answer,) = ledger.write([Write(record)])
     if not isinstance(answer, Written):

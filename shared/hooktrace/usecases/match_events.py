@@ -215,9 +215,7 @@ class MatchEvents:
         expires_s = self._clock.now_ms() // 1000 + days * DAY_SECONDS
         record = replace(work.after, expires_s=expires_s)
         if record.packed is None:
-            place = self._payloads.put_payload(
-                record.project_id, record.id, work.packed, expires_s
-            )
+            place = self._payloads.put_payload(record.project_id, record.id, work.packed, expires_s)
             record = replace(record, payload_at=place)
         return self._ledger.write([Write(record)])[0]
 

@@ -29,9 +29,7 @@ Ref = tuple[ProjectId, EventId]
 class RollUpEvents:
     """The use case of the notify room; see `run`."""
 
-    def __init__(
-        self, *, ledger: Ledger, payloads: Payloads, clock: Clock, chance: Chance
-    ) -> None:
+    def __init__(self, *, ledger: Ledger, payloads: Payloads, clock: Clock, chance: Chance) -> None:
         self._ledger = ledger
         self._payloads = payloads
         self._clock = clock

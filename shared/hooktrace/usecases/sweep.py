@@ -146,8 +146,9 @@ class Sweep:
                 at = record.next_attempt_ms or now_ms
                 sends.append((_next_task(event, record), max(0, -(-(at - now_ms) // 1000))))
             again = None if event is None else now_ms + DUE_AGAIN_MS
-            step = {"version": record.version + 1, "write_token": self._chance.token()}
-            writes.append(Write(replace(record, due_ms=again, **step), record))
+            moved = replace(record, due_ms=again)
+            after = moved.written(now_ms=now_ms, token=self._chance.token())
+            writes.append(Write(after, record))
         self._deliver_queue.send([(t, d) for t, d in sends if isinstance(t, DeliverTaskV1)])
         if writes:
             self._ledger.write(writes)
@@ -237,9 +238,7 @@ class Sweep:
         ended = end_without_attempt(
             record, DeliveryStatus.FAILED, "dead_letter_deliver", now_ms=now_ms, token=token
         )
-        return ended is None or isinstance(
-            self._ledger.write([Write(ended, record)])[0], Written
-        )
+        return ended is None or isinstance(self._ledger.write([Write(ended, record)])[0], Written)
 
 
 def is_stuck(record: DeliveryRecord, now_ms: int) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -79,7 +80,7 @@ class DynamoTable:
     def _statement(self, op: Put | Change) -> dict[str, Any]:
         if isinstance(op, Put):
             fields = ", ".join(f"'{name}': ?" for name in op.item)
-            text = f"INSERT INTO \"{self._name}\" VALUE {{{fields}}}"  # noqa: S608 - our own names
+            text = f'INSERT INTO "{self._name}" VALUE {{{fields}}}'
             values = list(op.item.values())
         else:
             changed = [n for n, value in op.after.items() if op.before.get(n) != value]
@@ -87,7 +88,7 @@ class DynamoTable:
             sets = " ".join(f'SET "{name}" = ?' for name in changed)
             removes = " ".join(f'REMOVE "{name}"' for name in gone)
             where = 'WHERE "PK" = ? AND "SK" = ? AND "v" = ?'
-            text = f'UPDATE "{self._name}" {sets} {removes} {where}'  # noqa: S608 - as above
+            text = f'UPDATE "{self._name}" {sets} {removes} {where}'
             condition = [op.before["PK"], op.before["SK"], op.before["v"]]
             values = [op.after[name] for name in changed] + condition
         return {
@@ -174,9 +175,11 @@ class DynamoTable:
     def _naps(self, doing: str) -> Iterator[Callable[[], None]]:
         """Pauses between tries, with full jitter; raises Unavailable after the last."""
         for number in range(TRIES):
-            longest = BASE_SECONDS * 2**number
-            yield lambda longest=longest: self._pause(random.uniform(0, longest))  # noqa: S311 - jitter
+            yield partial(self._nap, BASE_SECONDS * 2**number)
         raise Unavailable(f"the ledger still throttles after {TRIES} tries at {doing}")
+
+    def _nap(self, longest: float) -> None:
+        self._pause(random.uniform(0, longest))  # noqa: S311 - jitter
 
 
 def _distinct_chunks(positions: list[int], ops: Sequence[Put | Change]) -> list[list[int]]:

@@ -1,0 +1,58 @@
+"""Environment → adapters → use case, once, at the first call."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+from hooktrace.adapters.http import HttpSender
+
+from functions.deliver.settings import Settings
+from hooktrace.adapters.aws import client
+from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
+from hooktrace.adapters.dynamodb.table import DynamoTable
+from hooktrace.adapters.ledger import TableLedger
+from hooktrace.adapters.registry.registry import registry_on
+from hooktrace.adapters.s3 import S3Blobs
+from hooktrace.adapters.sqs import SqsQueue
+from hooktrace.adapters.system import SystemChance, SystemClock
+from hooktrace.usecases.cached_projects import CachedProjects
+from hooktrace.usecases.claim_attempts import ClaimAttempts
+from hooktrace.usecases.deliver_attempts import DeliverAttempts
+
+THREADS = 10
+
+
+@cache
+def deliver_attempts() -> DeliverAttempts:
+    """The use case on the real adapters. The threads live as long as the environment."""
+    settings = Settings.model_validate(dict(os.environ))
+    blobs = S3Blobs(lambda: client("s3"), settings.blobs_bucket)
+    ledger = TableLedger(DynamoTable(client("dynamodb"), settings.ledger_table), blobs)
+    clock = SystemClock()
+    table = DynamoRegistryTable(client("dynamodb"), settings.registry_table)
+    registry = registry_on(table, blobs, clock.now_ms)
+    queue, chance = SqsQueue(client("sqs"), settings.deliver_queue_url), SystemChance()
+    claims = ClaimAttempts(
+        ledger=ledger,
+        payloads=ledger,
+        shelf=ledger,
+        endpoints=registry.endpoints,
+        projects=CachedProjects(registry.projects, clock),
+        queue=queue,
+        clock=clock,
+        chance=chance,
+    )
+    return DeliverAttempts(
+        claims=claims,
+        ledger=ledger,
+        endpoints=registry.endpoints,
+        queue=queue,
+        sender=HttpSender(
+            allow_loopback=settings.allow_loopback, extra_ca_file=settings.extra_ca_file
+        ),
+        pool=ThreadPoolExecutor(THREADS, thread_name_prefix="attempt"),
+        clock=clock,
+        chance=chance,
+    )

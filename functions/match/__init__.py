@@ -1,0 +1,1 @@
+"""Match: which subscriptions want an event, and why the others do not."""

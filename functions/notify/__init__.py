@@ -1,0 +1,1 @@
+"""Notify: the ledger stream rolls events up."""

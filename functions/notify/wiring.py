@@ -1,0 +1,23 @@
+"""Environment → adapters → use case, once, at the first call."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from functions.notify.settings import Settings
+from hooktrace.adapters.aws import client
+from hooktrace.adapters.dynamodb.table import DynamoTable
+from hooktrace.adapters.ledger import TableLedger
+from hooktrace.adapters.s3 import S3Blobs
+from hooktrace.adapters.system import SystemChance, SystemClock
+from hooktrace.usecases.roll_up_events import RollUpEvents
+
+
+@cache
+def roll_up_events() -> RollUpEvents:
+    """The use case on the real adapters."""
+    settings = Settings.model_validate(dict(os.environ))
+    blobs = S3Blobs(lambda: client("s3"), settings.blobs_bucket)
+    ledger = TableLedger(DynamoTable(client("dynamodb"), settings.ledger_table), blobs)
+    return RollUpEvents(ledger=ledger, payloads=ledger, clock=SystemClock(), chance=SystemChance())

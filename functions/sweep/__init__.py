@@ -1,0 +1,1 @@
+"""Sweep: once a minute, what nothing else will move."""

@@ -1,0 +1,15 @@
+"""A schedule's tick in; one round of the sweep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functions.sweep.wiring import keep_registry, sweep
+from hooktrace.adapters.log import log_line
+
+
+def handle(_event: dict[str, Any], _context: object) -> dict[str, int]:
+    """Runs one round; raises Unavailable when a store does not answer (the next tick repeats)."""
+    counts = dict(sweep().run() + keep_registry())
+    log_line("sweep", **counts)
+    return counts

@@ -1,0 +1,67 @@
+"""Environment → adapters → use case, once, at the first call."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from functools import cache
+
+from functions.sweep.settings import Settings
+from hooktrace.adapters.aws import client
+from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
+from hooktrace.adapters.dynamodb.table import DynamoTable
+from hooktrace.adapters.ledger import TableLedger
+from hooktrace.adapters.registry.registry import Registry, registry_on
+from hooktrace.adapters.s3 import S3Blobs
+from hooktrace.adapters.sqs import SqsDeadLetters, SqsQueue
+from hooktrace.adapters.system import SystemChance, SystemClock
+from hooktrace.usecases.keep_registry import keep_registry as keep
+from hooktrace.usecases.roll_up_events import RollUpEvents
+from hooktrace.usecases.sweep import Ages, Sweep
+
+
+@cache
+def _settings() -> Settings:
+    return Settings.model_validate(dict(os.environ))
+
+
+@cache
+def _blobs() -> S3Blobs:
+    return S3Blobs(lambda: client("s3"), _settings().blobs_bucket)
+
+
+@cache
+def _registry() -> Registry:
+    table = DynamoRegistryTable(client("dynamodb"), _settings().registry_table)
+    return registry_on(table, _blobs(), SystemClock().now_ms)
+
+
+@cache
+def sweep() -> Sweep:
+    """The use case on the real adapters."""
+    settings = _settings()
+    ledger = TableLedger(DynamoTable(client("dynamodb"), settings.ledger_table), _blobs())
+    sqs, clock, chance = client("sqs"), SystemClock(), SystemChance()
+    return Sweep(
+        projects=_registry().projects,
+        ledger=ledger,
+        payloads=ledger,
+        scan=ledger,
+        marks=ledger,
+        match_queue=SqsQueue(sqs, settings.match_queue_url),
+        deliver_queue=SqsQueue(sqs, settings.deliver_queue_url),
+        dead_letters=[
+            SqsDeadLetters(sqs, url)
+            for url in (settings.match_dlq_url, settings.deliver_dlq_url, settings.slow_dlq_url)
+        ],
+        roll_up=RollUpEvents(ledger=ledger, payloads=ledger, clock=clock, chance=chance),
+        ages=Ages(settings.audit_first_seconds, settings.audit_second_seconds),
+        clock=clock,
+        chance=chance,
+    )
+
+
+def keep_registry() -> Counter[str]:
+    """Snapshots for cold matchers, and the subscriptions that deleted endpoints left behind."""
+    registry = _registry()
+    return keep(registry.projects, registry.subscriptions, registry.matching)

@@ -1,0 +1,58 @@
+"""What comes next for an event or a delivery, in a word, a time and a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hooktrace.domain.deliveries import DeliveryRecord, next_number
+from hooktrace.domain.events import EventRecord
+from hooktrace.domain.ids import DeliveryId
+from hooktrace.domain.states import DeliveryStatus, EventStatus
+from hooktrace.domain.times import rfc3339
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """`action` is a stable word; `at_ms` when it is known; `text` says it for a person."""
+
+    action: str
+    text: str
+    at_ms: int | None = None
+    delivery_id: DeliveryId | None = None
+
+
+def of_delivery(record: DeliveryRecord) -> NextStep | None:
+    """The next step of a delivery, None at its end."""
+    number = next_number(record)
+    if record.status is DeliveryStatus.PENDING:
+        if record.waiting_for is not None:
+            return _step(record, "wait", f"Waits for {record.waiting_for}.", record.next_attempt_ms)
+        return _step(record, "attempt", "The first attempt is queued.", None)
+    if record.status is DeliveryStatus.RETRYING:
+        at = record.next_attempt_ms
+        when = f" at {rfc3339(at)}" if at is not None else ""
+        return _step(record, "attempt", f"Attempt {number} follows{when}.", at)
+    if record.status is not DeliveryStatus.DELIVERING:
+        return None
+    if record.lease_until_ms is None:
+        return _step(record, "attempt", f"Attempt {number}, asked for by hand, is queued.", None)
+    until = record.lease_until_ms
+    text = f"Attempt {record.attempts_total} is in flight, until {rfc3339(until)} at the latest."
+    return _step(record, "result", text, until)
+
+
+def _step(record: DeliveryRecord, action: str, text: str, at_ms: int | None) -> NextStep:
+    return NextStep(action, text, at_ms, record.id)
+
+
+def of_event(event: EventRecord, deliveries: Sequence[DeliveryRecord]) -> NextStep | None:
+    """The next step of an event: that of its delivery which is due first; None at its end."""
+    if event.status is EventStatus.ACCEPTED:
+        return NextStep("match", "The event is queued for matching.")
+    if event.status is not EventStatus.DELIVERING:
+        return None
+    steps = [step for step in map(of_delivery, deliveries) if step is not None]
+    if not steps:
+        return NextStep("roll_up", "All deliveries shown are over; the event's status follows.")
+    return min(steps, key=lambda step: (step.at_ms is not None, step.at_ms or 0))
