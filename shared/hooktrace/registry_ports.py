@@ -1,8 +1,8 @@
 """What the use cases ask of the registry. Both adapters pass `tests/conformance/test_registry.py`.
 
-Every method may raise `Unavailable`. A write that names `expected_version` stores the record with
-`version = expected_version + 1` and returns it so, or raises `VersionConflict` (the record has
-moved on) or `NotFound` (it is gone); it is never half done.
+Every method may raise `Unavailable`. A write that names `before` is made only if the record still
+stands at the version of `before`: it stores the new state with the next version and returns it so.
+Otherwise it raises `VersionConflict` (the record has moved on, or is gone). No write is half done.
 """
 
 from __future__ import annotations
@@ -30,15 +30,19 @@ class ProjectStore(Protocol):
 
     def create_project(self, project: Project, keys: Iterable[StoredKey]) -> None:
         """Store a project together with its first keys, all or nothing."""
+        ...
 
     def get_project(self, project_id: str) -> Project | None:
         """The project, or None."""
+        ...
 
-    def replace_project(self, project: Project, *, expected_version: int) -> Project:
+    def replace_project(self, project: Project, *, before: Project) -> Project:
         """Store a new state of a project."""
+        ...
 
     def list_projects(self) -> list[str]:
         """The ids of all projects."""
+        ...
 
 
 class KeyStore(Protocol):
@@ -46,15 +50,19 @@ class KeyStore(Protocol):
 
     def load_key(self, key_id: str) -> StoredKey | None:
         """The key in any project, strongly consistent, or None when unknown or revoked."""
+        ...
 
     def create_key(self, key: StoredKey) -> None:
         """Store a new key."""
+        ...
 
     def list_keys(self, project_id: str) -> list[StoredKey]:
         """The living keys of a project in id order."""
+        ...
 
     def revoke_key(self, project_id: str, key_id: str) -> None:
         """Remove a key. Raises NotFound."""
+        ...
 
 
 class EndpointReader(Protocol):
@@ -62,12 +70,15 @@ class EndpointReader(Protocol):
 
     def get_endpoint(self, project_id: str, endpoint_id: str) -> Endpoint | None:
         """The endpoint, or None when it never existed here or was deleted."""
+        ...
 
     def get_endpoints(self, project_id: str, endpoint_ids: Iterable[str]) -> dict[str, Endpoint]:
         """Those of the endpoints that exist, by id."""
+        ...
 
     def is_deleted(self, project_id: str, endpoint_id: str) -> bool:
         """Whether the endpoint existed in this project and was deleted (its tombstone is kept)."""
+        ...
 
 
 class EndpointStore(EndpointReader, Protocol):
@@ -75,15 +86,19 @@ class EndpointStore(EndpointReader, Protocol):
 
     def list_endpoints(self, project_id: str, *, limit: int, after: str | None) -> Page[Endpoint]:
         """Endpoints in id order, which is the order of creation."""
+        ...
 
     def create_endpoint(self, endpoint: Endpoint) -> None:
         """Store a new endpoint."""
+        ...
 
-    def replace_endpoint(self, endpoint: Endpoint, *, expected_version: int) -> Endpoint:
+    def replace_endpoint(self, endpoint: Endpoint, *, before: Endpoint) -> Endpoint:
         """Store a new state of an endpoint; if `state` differs, matching learns it at once."""
+        ...
 
-    def delete_endpoint(self, project_id: str, endpoint_id: str, *, expected_version: int) -> None:
+    def delete_endpoint(self, before: Endpoint) -> None:
         """Leave a tombstone and stop matching to it at once; its subscriptions are purged next."""
+        ...
 
 
 class SubscriptionStore(Protocol):
@@ -91,24 +106,27 @@ class SubscriptionStore(Protocol):
 
     def get_subscription(self, project_id: str, subscription_id: str) -> Subscription | None:
         """The subscription, strongly consistent, or None."""
+        ...
 
     def list_subscriptions(
         self, project_id: str, *, limit: int, after: str | None, endpoint_id: str | None
     ) -> Page[Subscription]:
         """Subscriptions in id order, all or those of one endpoint."""
+        ...
 
     def create_subscription(self, subscription: Subscription) -> None:
         """Store a new subscription. Raises NotFound when its endpoint does not exist (any more)."""
+        ...
 
     def replace_subscription(
-        self, subscription: Subscription, *, expected_version: int
+        self, subscription: Subscription, *, before: Subscription
     ) -> Subscription:
         """Store a new state of a subscription."""
+        ...
 
-    def delete_subscription(
-        self, project_id: str, subscription_id: str, *, expected_version: int
-    ) -> None:
+    def delete_subscription(self, before: Subscription) -> None:
         """Remove a subscription."""
+        ...
 
 
 class PurgeStore(Protocol):
@@ -116,9 +134,11 @@ class PurgeStore(Protocol):
 
     def pending_purges(self) -> list[tuple[str, str]]:
         """(project id, endpoint id) of deleted endpoints whose subscriptions are not all gone."""
+        ...
 
     def purge_subscriptions(self, project_id: str, endpoint_id: str) -> bool:
         """Remove one piece of the subscriptions of a deleted endpoint; True when none are left."""
+        ...
 
 
 class MatchingSource(Protocol):
@@ -129,12 +149,16 @@ class MatchingSource(Protocol):
 
         None when the change log does not reach back to `version`: load the whole set instead.
         """
+        ...
 
     def load_matching_set(self, project_id: str) -> MatchingSet:
         """The whole set, read record by record."""
+        ...
 
     def read_snapshot(self, project_id: str) -> tuple[int, bytes] | None:
         """The newest snapshot and the version it was made from."""
+        ...
 
     def write_snapshot(self, project_id: str, version: int, data: bytes) -> None:
         """Publish a snapshot; one that is not newer than the stored one is dropped."""
+        ...

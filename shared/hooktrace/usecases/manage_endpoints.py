@@ -68,7 +68,9 @@ def create_endpoint(project_id: str, given: EndpointInput, *, desk: EndpointDesk
 
 def get_endpoint(project_id: str, endpoint_id: str, *, desk: EndpointDesk) -> Endpoint:
     """The endpoint. Raises NotFound."""
-    return current(lambda: desk.endpoints.get_endpoint(project_id, endpoint_id), expected_version=None)
+    return current(
+        lambda: desk.endpoints.get_endpoint(project_id, endpoint_id), expected_version=None
+    )
 
 
 def list_endpoints(
@@ -154,14 +156,16 @@ def delete_endpoint(
 
 
 def purge_endpoint(project_id: str, endpoint_id: str, *, pieces: int, purges: PurgeStore) -> bool:
-    """Removes up to `pieces` pieces of a deleted endpoint's subscriptions; True when all are gone."""
+    """Removes up to `pieces` pieces of its subscriptions; True when all are gone."""
     return any(purges.purge_subscriptions(project_id, endpoint_id) for _ in range(pieces))
 
 
 def finish_purges(*, pieces: int, purges: PurgeStore) -> int:
     """Goes on with deletions that were cut off; answers how many are still unfinished."""
     left = [
-        pair for pair in purges.pending_purges() if not purge_endpoint(*pair, pieces=pieces, purges=purges)
+        pair
+        for pair in purges.pending_purges()
+        if not purge_endpoint(*pair, pieces=pieces, purges=purges)
     ]
     return len(left)
 

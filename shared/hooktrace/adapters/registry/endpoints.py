@@ -41,7 +41,9 @@ class RegistryEndpoints:
         return self.get_endpoints(project_id, [endpoint_id]).get(endpoint_id)
 
     def get_endpoints(self, project_id: str, endpoint_ids: Iterable[str]) -> dict[str, Endpoint]:
-        found = self.table.get([endpoint_key(project_id, eid) for eid in dict.fromkeys(endpoint_ids)])
+        found = self.table.get(
+            [endpoint_key(project_id, eid) for eid in dict.fromkeys(endpoint_ids)]
+        )
         return {endpoint.id: endpoint for endpoint in map(endpoint_of, found.values())}
 
     def is_deleted(self, project_id: str, endpoint_id: str) -> bool:

@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hooktrace.adapters.registry.table import Item, Key
+from hooktrace.domain.keys import StoredKey
 from hooktrace.domain.matching import MatchRow
 from hooktrace.domain.registry import Changes, Endpoint, Project, SigningSecret, Subscription
 
@@ -108,6 +109,14 @@ def purge_key(project_id: str, endpoint_id: str) -> Key:
     return "PURGES", f"{project_id}#{endpoint_id}"
 
 
+def key_lookup_key(key_id: str) -> Key:
+    return f"KEY#{key_id}", "KEY"
+
+
+def listed_key_key(project_id: str, key_id: str) -> Key:
+    return f"PROJECT#{project_id}", f"KEY#{key_id}"
+
+
 def stamp_key(project_id: str) -> Key:
     return f"CHANGES#{project_id}", STAMP
 
@@ -131,6 +140,30 @@ def project_item(project: Project) -> Item:
 def project_of(item: Item) -> Project:
     fields = fields_of(item)
     return Project(id=item["PK"]["S"].partition("#")[2], version=fields.pop("v"), **fields)
+
+
+def key_items(key: StoredKey) -> list[Item]:
+    """The two items of a key. A key is never changed, so both stay at version 1."""
+    fields = {
+        "project_id": key.project_id,
+        "name": key.name,
+        "secret_sha256": key.secret_sha256,
+        "scopes": sorted(key.scopes),
+        "revoked_at": key.revoked_at,
+        "expires_at": key.expires_at,
+    }
+    return [
+        to_item(place, fields, version=1)
+        for place in (key_lookup_key(key.key_id), listed_key_key(key.project_id, key.key_id))
+    ]
+
+
+def stored_key_of(item: Item) -> StoredKey:
+    fields = fields_of(item)
+    del fields["v"]
+    holder = item["PK"]["S"] if item["SK"]["S"] == "KEY" else item["SK"]["S"]
+    scopes = frozenset(fields.pop("scopes"))
+    return StoredKey(key_id=holder.partition("#")[2], scopes=scopes, **fields)
 
 
 def endpoint_item(endpoint: Endpoint) -> Item:

@@ -71,7 +71,9 @@ class RegistryMatching:
             return MatchingSet(0, (), frozenset())
         pk, low = endpoint_key(project_id, "")
         stored = self.table.query(pk, low, endpoint_key(project_id, LAST)[1])
-        enabled = {endpoint.id: endpoint.state == "enabled" for endpoint in map(endpoint_of, stored)}
+        enabled = {
+            endpoint.id: endpoint.state == "enabled" for endpoint in map(endpoint_of, stored)
+        }
         low, high = subscription_key(project_id, "")[1], subscription_key(project_id, LAST)[1]
         rows = (subscription_of(item).match_row() for item in self.table.query(pk, low, high))
         return MatchingSet(

@@ -1,0 +1,112 @@
+"""Projects and API keys: create, change, list, revoke."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hooktrace.domain.errors import InvalidInput
+from hooktrace.domain.ids import ulid
+from hooktrace.domain.keys import Scope, StoredKey
+from hooktrace.domain.registry import Project
+from hooktrace.ports import Clock
+from hooktrace.registry_ports import KeyStore, ProjectStore
+from hooktrace.usecases.amend import amend, current
+
+KEYS_PER_PROJECT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectDesk:
+    """What managing projects and keys works with.
+
+    `random_bytes(n)` makes ids and secrets; `make_token(key_id, random_bytes)` a key's token and
+    the SHA-256 of its secret.
+    """
+
+    projects: ProjectStore
+    keys: KeyStore
+    clock: Clock
+    random_bytes: Callable[[int], bytes]
+    make_token: Callable[[str], tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key with its token, which is shown this once and stored nowhere."""
+
+    key: StoredKey
+    token: str
+
+
+def create_project(
+    fields: Mapping[str, Any], keys: Mapping[str, Iterable[Scope]], *, desk: ProjectDesk
+) -> tuple[Project, list[NewKey]]:
+    """A new project with its first keys (name to scopes), all or nothing."""
+    now_ms = desk.clock.now_ms()
+    project_id = f"prj_{ulid(now_ms, desk.random_bytes(10))}"
+    project = Project(id=project_id, created_ms=now_ms, **fields)
+    made = [_new_key(project_id, name, scopes, desk) for name, scopes in keys.items()]
+    desk.projects.create_project(project, [new.key for new in made])
+    return project, made
+
+
+def get_project(caller: str, project_id: str, *, desk: ProjectDesk) -> Project:
+    """The caller's own project. Raises NotFound for every other id."""
+    return current(lambda: _own(caller, project_id, desk), expected_version=None)
+
+
+def update_project(
+    caller: str,
+    project_id: str,
+    changes: Mapping[str, Any],
+    *,
+    expected_version: int | None,
+    desk: ProjectDesk,
+) -> Project:
+    """Sets the given fields. Raises NotFound, PreconditionFailed."""
+    return amend(
+        lambda: _own(caller, project_id, desk),
+        lambda before: replace(before, **changes),
+        lambda after, before: desk.projects.replace_project(after, before=before),
+        expected_version=expected_version,
+    )
+
+
+def create_key(project_id: str, name: str, scopes: Iterable[Scope], *, desk: ProjectDesk) -> NewKey:
+    """A new key. Raises InvalidInput when the project has too many."""
+    if len(desk.keys.list_keys(project_id)) >= KEYS_PER_PROJECT:
+        raise InvalidInput(
+            "too_many_keys", f"A project has at most {KEYS_PER_PROJECT} keys; revoke one first."
+        )
+    new = _new_key(project_id, name, scopes, desk)
+    desk.keys.create_key(new.key)
+    return new
+
+
+def list_keys(project_id: str, *, desk: ProjectDesk) -> list[StoredKey]:
+    """The keys of the project, oldest first, without their secrets."""
+    return desk.keys.list_keys(project_id)
+
+
+def revoke_key(project_id: str, key_id: str, *, desk: ProjectDesk) -> None:
+    """Ends a key; rooms that have it cached take it for up to 30 s more. Raises NotFound."""
+    desk.keys.revoke_key(project_id, key_id)
+
+
+def _own(caller: str, project_id: str, desk: ProjectDesk) -> Project | None:
+    return desk.projects.get_project(project_id) if project_id == caller else None
+
+
+def _new_key(project_id: str, name: str, scopes: Iterable[Scope], desk: ProjectDesk) -> NewKey:
+    key_id = f"key_{ulid(desk.clock.now_ms(), desk.random_bytes(10))}"
+    token, secret_sha256 = desk.make_token(key_id)
+    key = StoredKey(
+        key_id=key_id,
+        project_id=project_id,
+        secret_sha256=secret_sha256,
+        scopes=frozenset(scopes),
+        name=name,
+    )
+    return NewKey(key, token)

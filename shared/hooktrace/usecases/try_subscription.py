@@ -1,0 +1,68 @@
+"""Trying a selection on an event: does it match, and which clauses say no?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from hooktrace.domain.event_types import EventTypes, parse_event_types
+from hooktrace.domain.filters import FilterEvent, parse_filter
+from hooktrace.domain.registry import NotFound, Subscription
+from hooktrace.usecases.select_events import Selection
+
+
+class StoredEvents(Protocol):
+    """Events that were ingested, for trying a subscription on them."""
+
+    def get(self, project_id: str, event_id: str) -> FilterEvent | None:
+        """The event as filters see it; None when this project has no such event."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer. `clauses` are all that say no; none when the filter says yes."""
+
+    matched: bool
+    type_matched: bool
+    clauses: tuple[dict[str, Any], ...]
+
+
+def try_selection(selection: Selection, event: FilterEvent) -> Verdict:
+    """Tries what a request names; what it does not name takes every event."""
+    types = selection.event_types or parse_event_types(None)
+    chosen = selection.selected.filter if selection.selected else None
+    if chosen is None:
+        return _verdict(types, "{}", event)
+    clauses = tuple(clause.to_json() for clause in chosen.explain(event))
+    type_matched = types.matches(event.type)
+    return Verdict(type_matched and not clauses, type_matched, clauses)
+
+
+def try_subscription(subscription: Subscription, event: FilterEvent) -> Verdict:
+    """Tries a stored subscription, as if it and its endpoint were enabled."""
+    types = parse_event_types(list(subscription.event_types))
+    return _verdict(types, subscription.filter_text or "{}", event)
+
+
+def stored_event(project_id: str, event_id: str, *, events: StoredEvents) -> FilterEvent:
+    """The stored event. Raises NotFound, for other projects' events too."""
+    event = events.get(project_id, event_id)
+    if event is None:
+        raise NotFound("there is no such event in this project")
+    return event
+
+
+def without_actual(verdict: Verdict) -> Verdict:
+    """The verdict without the event's values, for projects that redact them."""
+    clauses = tuple(
+        {name: value for name, value in clause.items() if name != "actual"}
+        for clause in verdict.clauses
+    )
+    return Verdict(verdict.matched, verdict.type_matched, clauses)
+
+
+def _verdict(types: EventTypes, filter_text: str, event: FilterEvent) -> Verdict:
+    clauses = tuple(clause.to_json() for clause in parse_filter(filter_text).explain(event))
+    type_matched = types.matches(event.type)
+    return Verdict(type_matched and not clauses, type_matched, clauses)
