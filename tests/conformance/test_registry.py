@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 from hooktrace.adapters.memory.registry import MemoryBlobs, MemoryRegistryTable
-from hooktrace.adapters.registry.endpoints import PURGE_SUBSCRIPTIONS
 from hooktrace.adapters.registry.items import change_key
 from hooktrace.adapters.registry.registry import Registry, registry_on
+from hooktrace.adapters.registry.subscriptions import PURGE_SUBSCRIPTIONS
 from hooktrace.adapters.registry.table import Check, Delete, Put, RegistryTable
+from hooktrace.domain.errors import NotFound
 from hooktrace.domain.ids import ulid
 from hooktrace.domain.keys import StoredKey
 from hooktrace.domain.registry import (
     Changes,
     Endpoint,
-    NotFound,
     Project,
     SigningSecret,
     Subscription,
@@ -36,7 +36,6 @@ class Subject:
 
     registry: Registry
     table: RegistryTable
-    blobs: Any
     project: str
 
     def endpoint(self, **fields: Any) -> Endpoint:
@@ -108,7 +107,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
     registry = registry_on(table, blobs, lambda: NOW_MS)
     project = Project(id=new_id("prj"), name="conformance", created_ms=NOW_MS)
     registry.projects.create_project(project, [])
-    return Subject(registry, table, blobs, project.id)
+    return Subject(registry, table, project.id)
 
 
 # Projects and keys
@@ -365,32 +364,33 @@ def test_a_deleted_endpoint_stops_at_once_and_leaves_a_tombstone(subject: Subjec
     endpoint = subject.endpoint()
     made = subject.subscription(endpoint)
     store = subject.registry.endpoints
+    purges = subject.registry.subscriptions
     store.delete_endpoint(endpoint)
 
     assert store.get_endpoint(subject.project, endpoint.id) is None
     assert store.is_deleted(subject.project, endpoint.id)
     assert subject.changes(1) == Changes(version=2, endpoints_disabled=(endpoint.id,))
-    assert (subject.project, endpoint.id) in store.pending_purges()
+    assert (subject.project, endpoint.id) in purges.pending_purges()
     with pytest.raises(VersionConflict):
         store.delete_endpoint(endpoint)
 
-    assert store.purge_subscriptions(subject.project, endpoint.id)
+    assert purges.purge_subscriptions(subject.project, endpoint.id)
     assert subject.changes(2) == Changes(version=3, removed=(made.id,))
-    assert (subject.project, endpoint.id) not in store.pending_purges()
+    assert (subject.project, endpoint.id) not in purges.pending_purges()
     assert subject.registry.subscriptions.get_subscription(subject.project, made.id) is None
 
 
 def test_many_subscriptions_go_in_pieces(subject: Subject) -> None:
     endpoint = subject.endpoint()
     made = [subject.subscription(endpoint).id for _ in range(PURGE_SUBSCRIPTIONS + 5)]
-    store = subject.registry.endpoints
-    store.delete_endpoint(endpoint)
+    purges = subject.registry.subscriptions
+    subject.registry.endpoints.delete_endpoint(endpoint)
 
-    assert not store.purge_subscriptions(subject.project, endpoint.id)
-    assert (subject.project, endpoint.id) in store.pending_purges()
-    assert store.purge_subscriptions(subject.project, endpoint.id)
+    assert not purges.purge_subscriptions(subject.project, endpoint.id)
+    assert (subject.project, endpoint.id) in purges.pending_purges()
+    assert purges.purge_subscriptions(subject.project, endpoint.id)
     assert set(subject.changes(0).removed) == set(made)
-    assert store.purge_subscriptions(subject.project, endpoint.id)
+    assert purges.purge_subscriptions(subject.project, endpoint.id)
 
 
 # Snapshots
@@ -413,7 +413,6 @@ def test_an_older_snapshot_never_replaces_a_newer_one(subject: Subject) -> None:
     assert matching.read_snapshot(subject.project) == (5, b"x" * 300_001)
     matching.write_snapshot(subject.project, 6, b"newer")
     assert matching.read_snapshot(subject.project) == (6, b"newer")
-    assert subject.blobs.get_blob(f"snapshots/{subject.project}/5") is None
 
 
 # The table itself

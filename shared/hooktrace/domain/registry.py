@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from hooktrace.domain.errors import HooktraceError, InvalidInput
+from hooktrace.domain.errors import NotFound as NotFound
 from hooktrace.domain.matching import MatchRow
 
 State = Literal["enabled", "disabled"]
@@ -30,10 +31,6 @@ DEFAULT_SHARDS = 4
 
 class VersionConflict(HooktraceError):  # noqa: N818 - named for what it says
     """A conditional write lost: the record is no longer at the version the writer saw."""
-
-
-class NotFound(HooktraceError):  # noqa: N818 - named for what it says
-    """No such record in this project. Records of other projects are not found either."""
 
 
 @dataclass(frozen=True, slots=True)

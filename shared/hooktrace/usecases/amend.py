@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from hooktrace.domain.errors import HooktraceError, Unavailable
-from hooktrace.domain.registry import NotFound, VersionConflict
+from hooktrace.domain.errors import NotFound, PreconditionFailed, Unavailable
+from hooktrace.domain.registry import VersionConflict
 
 TRIES = 30
 """Each lost try means that somebody else's write went through."""
-
-
-class PreconditionFailed(HooktraceError):  # noqa: N818 - named for what it says
-    """The caller named a version, and the record stands at another."""
 
 
 class Versioned(Protocol):
@@ -70,7 +66,7 @@ def current(read: Callable[[], R | None], *, expected_version: int | None) -> R:
     """The record, if it stands at the version that the caller expects (None: any)."""
     found = read()
     if found is None:
-        raise NotFound("there is no such record in this project")
+        raise NotFound
     if expected_version is not None and found.version != expected_version:
-        raise PreconditionFailed(f"the record is at version {found.version} now")
+        raise PreconditionFailed
     return found

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hooktrace.domain.errors import NotFound
 from hooktrace.domain.ids import ulid
 from hooktrace.domain.registry import (
     DisabledReason,
     Endpoint,
-    NotFound,
     Project,
     SigningSecret,
 )

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hooktrace.domain.errors import Fault, InvalidInput
+from hooktrace.domain.errors import Fault, InvalidInput, NotFound
 from hooktrace.domain.ids import is_id, ulid
-from hooktrace.domain.registry import NotFound, State, Subscription
+from hooktrace.domain.registry import State, Subscription
 from hooktrace.ports import Clock
 from hooktrace.registry_ports import EndpointReader, Page, SubscriptionStore
 from hooktrace.usecases.amend import amend, current, remove

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from hooktrace.domain.errors import NotFound
 from hooktrace.domain.event_types import EventTypes, parse_event_types
 from hooktrace.domain.filters import FilterEvent, parse_filter
-from hooktrace.domain.registry import NotFound, Subscription
+from hooktrace.domain.registry import Subscription
 from hooktrace.usecases.select_events import Selection
 
 

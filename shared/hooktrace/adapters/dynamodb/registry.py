@@ -1,4 +1,4 @@
-"""The registry's table in DynamoDB, and its large snapshots in S3."""
+"""The registry's table in DynamoDB."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from hooktrace.domain.errors import Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_s3 import S3Client
 
 KEYS_IN_ONE_GET = 100
 TRIES = 6
@@ -104,36 +103,6 @@ class DynamoRegistryTable:
         except (ClientError, BotoCoreError) as error:
             raise _unavailable(operation, error) from error
         return answer
-
-
-class S3Blobs:
-    """Fulfils `Blobs` in an S3 bucket."""
-
-    def __init__(self, client: S3Client, bucket: str) -> None:
-        self._client = client
-        self._bucket = bucket
-
-    def put_blob(self, key: str, data: bytes) -> None:
-        try:
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=data)
-        except (ClientError, BotoCoreError) as error:
-            raise _unavailable("put_object", error) from error
-
-    def get_blob(self, key: str) -> bytes | None:
-        try:
-            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "NoSuchKey":
-                return None
-            raise _unavailable("get_object", error) from error
-        except BotoCoreError as error:
-            raise _unavailable("get_object", error) from error
-
-    def delete_blob(self, key: str) -> None:
-        try:
-            self._client.delete_object(Bucket=self._bucket, Key=key)
-        except (ClientError, BotoCoreError) as error:
-            raise _unavailable("delete_object", error) from error
 
 
 def _key(key: Key) -> dict[str, Any]:

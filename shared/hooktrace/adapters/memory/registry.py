@@ -75,11 +75,8 @@ class MemoryBlobs:
     def __init__(self) -> None:
         self.stored: dict[str, bytes] = {}
 
-    def put_blob(self, key: str, data: bytes) -> None:
-        self.stored[key] = data
+    def put(self, name: str, content: bytes) -> None:
+        self.stored[name] = content
 
-    def get_blob(self, key: str) -> bytes | None:
-        return self.stored.get(key)
-
-    def delete_blob(self, key: str) -> None:
-        self.stored.pop(key, None)
+    def get(self, name: str) -> bytes | None:
+        return self.stored.get(name)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 from hooktrace.adapters.registry.items import change_item, stamp_key, to_item, version_of
 from hooktrace.adapters.registry.table import Op, Put, Refusal, RegistryTable
-from hooktrace.domain.errors import Unavailable
-from hooktrace.domain.registry import Changes, NotFound
+from hooktrace.domain.errors import NotFound, Unavailable
+from hooktrace.domain.registry import Changes
 
 CHANGES_KEPT_SECONDS = 2 * 24 * 3600
 """How far back the change log reaches; older readers load the whole set."""

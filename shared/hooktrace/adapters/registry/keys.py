@@ -14,8 +14,9 @@ from hooktrace.adapters.registry.items import (
     stored_key_of,
 )
 from hooktrace.adapters.registry.table import Check, Delete, Put, RegistryTable
+from hooktrace.domain.errors import NotFound
 from hooktrace.domain.keys import StoredKey
-from hooktrace.domain.registry import NotFound, VersionConflict
+from hooktrace.domain.registry import VersionConflict
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,15 @@ from hooktrace.adapters.registry.items import (
     to_item,
     version_of,
 )
-from hooktrace.adapters.registry.table import Blobs, Item, Put, RegistryTable
+from hooktrace.adapters.registry.table import Blobs, Put, RegistryTable
 from hooktrace.domain.registry import Changes, MatchingSet, fold_changes
 
 INLINE_SNAPSHOT_BYTES = 300_000
-"""Larger snapshots go to S3: an item holds 400 KB, and reading it costs by its size."""
+"""Larger snapshots go to S3: an item holds 400 KB, and reading it costs by its size.
+
+Each version has its own object. Old ones are left to the bucket's lifecycle rule; when that takes
+the newest one too, readers find no snapshot and the next round of sweep publishes one.
+"""
 
 READS = 3
 LONGEST_LOG = 5_000
@@ -88,7 +92,7 @@ class RegistryMatching:
         if item is None:
             return None
         if "blob" in item:
-            data = self.blobs.get_blob(item["blob"]["S"])
+            data = self.blobs.get(item["blob"]["S"])
             return None if data is None else (version_of(item), data)
         return version_of(item), item["data"]["B"]
 
@@ -100,18 +104,12 @@ class RegistryMatching:
         fields: dict[str, str | bytes] = {"data": data}
         if len(data) > INLINE_SNAPSHOT_BYTES:
             fields = {"blob": f"snapshots/{project_id}/{version}"}
-            self.blobs.put_blob(str(fields["blob"]), data)
+            self.blobs.put(str(fields["blob"]), data)
         put = Put(
             to_item(key, fields, version=version),
             over="nothing" if before is None else version_of(before),
         )
-        if self.table.transact([put]) is None and before is not None:
-            self._drop_blob(before)
-
-    def _drop_blob(self, before: Item) -> None:
-        """A reader that still holds the old pointer finds nothing and loads the records."""
-        if "blob" in before:
-            self.blobs.delete_blob(before["blob"]["S"])
+        self.table.transact([put])  # refused: somebody else has just published one
 
 
 def _snapshot_key(project_id: str) -> tuple[str, str]:

@@ -73,14 +73,10 @@ class RegistryTable(Protocol):
 class Blobs(Protocol):
     """Where a snapshot goes that is too large for an item."""
 
-    def put_blob(self, key: str, data: bytes) -> None:
+    def put(self, name: str, content: bytes) -> None:
         """Stores or overwrites."""
         ...
 
-    def get_blob(self, key: str) -> bytes | None:
-        """The data, or None."""
-        ...
-
-    def delete_blob(self, key: str) -> None:
-        """Removes it, if it is there."""
+    def get(self, name: str) -> bytes | None:
+        """The content, or None."""
         ...
