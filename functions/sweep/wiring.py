@@ -64,4 +64,4 @@ def sweep() -> Sweep:
 def keep_registry() -> Counter[str]:
     """Snapshots for cold matchers, and the subscriptions that deleted endpoints left behind."""
     registry = _registry()
-    return keep(registry.projects, registry.subscriptions, registry.matching)
+    return keep(registry.projects, registry.endpoints, registry.matching)

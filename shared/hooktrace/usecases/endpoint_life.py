@@ -15,7 +15,7 @@ class EndpointControl(Protocol):
 
     def get_endpoint(self, project_id: str, endpoint_id: str) -> Endpoint | None: ...
 
-    def replace_endpoint(self, endpoint: Endpoint, *, expected_version: int) -> Endpoint: ...
+    def replace_endpoint(self, endpoint: Endpoint, *, before: Endpoint) -> Endpoint: ...
 
 
 def disable_endpoint(
@@ -31,9 +31,7 @@ def disable_endpoint(
         if endpoint is None or endpoint.state == "disabled":
             return False
         try:
-            store.replace_endpoint(
-                endpoint.disabled(reason, now_ms), expected_version=endpoint.version
-            )
+            store.replace_endpoint(endpoint.disabled(reason, now_ms), before=endpoint)
         except VersionConflict:
             continue
         except NotFound:

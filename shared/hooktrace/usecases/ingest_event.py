@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from hooktrace.domain.errors import Unavailable
-from hooktrace.domain.events import INLINE_PAYLOAD_BYTES, EventRecord, Payload
+from hooktrace.domain.events import INLINE_PAYLOAD_BYTES, EventRecord
 from hooktrace.domain.ids import ProjectId, new_event_id
 from hooktrace.domain.messages import MatchTaskV1, fits_message
+from hooktrace.domain.new_event import NewEvent
 from hooktrace.domain.registry import Project
 from hooktrace.domain.states import EventStatus
 from hooktrace.ports import Chance, Clock, Ledger, Payloads, TaskQueue, Write, Written
 
 DAY_SECONDS = 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class NewEvent:
-    """An event as it came in, checked."""
-
-    type: str
-    payload: Payload
-    idempotency_key: str | None = None
-    traceparent: str | None = None
-    tracestate: str | None = None
 
 
 def ingest_event(

@@ -29,6 +29,7 @@ from hooktrace.ports import (
     Write,
     Written,
 )
+from hooktrace.usecases.claim_attempts import unborn_record
 from hooktrace.usecases.ingest_event import match_task
 from hooktrace.usecases.match_events import deliver_task, planned
 from hooktrace.usecases.roll_up_events import RollUpEvents
@@ -234,11 +235,27 @@ class Sweep:
         identifier = delivery_id(bare(task.event_id), bare(task.endpoint_id), task.replay)
         record = self._ledger.deliveries([(task.project_id, identifier)]).get(identifier)
         if record is None:
-            return False
+            return self._write_back_unborn(task)
         ended = end_without_attempt(
             record, DeliveryStatus.FAILED, "dead_letter_deliver", now_ms=now_ms, token=token
         )
         return ended is None or isinstance(self._ledger.write([Write(ended, record)])[0], Written)
+
+    def _write_back_unborn(self, task: DeliverTaskV1) -> bool:
+        """The delivery was never begun: it is born failed. Without its event there is no trace."""
+        found = self._ledger.events([(task.project_id, task.event_id)])
+        event = found.get(task.event_id)
+        if event is None:
+            return True
+        plan = PlannedDelivery(task.endpoint_id, task.matched_by, task.replay)
+        ended = end_without_attempt(
+            unborn_record(event, plan),
+            DeliveryStatus.FAILED,
+            "dead_letter_deliver",
+            now_ms=self._clock.now_ms(),
+            token=self._chance.token(),
+        )
+        return ended is None or isinstance(self._ledger.write([Write(ended)])[0], Written)
 
 
 def is_stuck(record: DeliveryRecord, now_ms: int) -> bool:

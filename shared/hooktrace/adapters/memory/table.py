@@ -1,7 +1,8 @@
 """A table in memory, with the conditions, indexes and capacity rules of DynamoDB.
 
-Faults can be injected: `fail_after_write` makes a write happen and report failure once, as a
-time-out would.
+`before_write` and `after_write` are called around each batch of conditional writes, so that a
+test can make it fail before it happened, or after (as a time-out does). `stream` collects what
+a stream with both images would carry.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from hooktrace.adapters.items import Item, Key, item_bytes, key_of
 from hooktrace.adapters.tables import INDEX_KEYS, Change, Meter, Page, Put, Refused
@@ -22,6 +24,7 @@ class MemoryTable:
         self.meter = meter or Meter()
         self.before_write: Callable[[Sequence[Put | Change]], None] = lambda _: None
         self.after_write: Callable[[Sequence[Put | Change]], None] = lambda _: None
+        self.stream: list[dict[str, Any]] = []
         self._items: dict[Key, Item] = {}
         self._order: dict[str, list[str]] = {}
         self._index: dict[tuple[str, str], list[tuple[str, Key]]] = {}
@@ -60,6 +63,9 @@ class MemoryTable:
             insort(self._order.setdefault(key[0], []), key[1])
         self._unlist(old, key)
         self._items[key] = dict(item)
+        images = {"NewImage": dict(item)} | ({"OldImage": dict(old)} if old else {})
+        keys = {"PK": item["PK"], "SK": item["SK"]}
+        self.stream.append({"dynamodb": {"Keys": keys, **images}})
         for name, (hash_name, range_name) in INDEX_KEYS.items():
             if hash_name in item and range_name in item:
                 insort(

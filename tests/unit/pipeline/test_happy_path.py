@@ -1,0 +1,149 @@
+"""An event goes in, its whole trace comes out."""
+
+from __future__ import annotations
+
+import pytest
+from standardwebhooks import Webhook
+
+from hooktrace.domain.ids import ProjectId
+from hooktrace.domain.states import DeliveryStatus, EventStatus
+from hooktrace.usecases.read_trace import ReadTrace
+from tests.world import World
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_an_event_is_accepted_matched_delivered_and_traced(world: World) -> None:
+    endpoint = world.endpoint()
+    subscription = world.subscription(endpoint, event_types=("order.*",))
+    event = world.ingest(b'{"total": 1.0}')
+    assert world.trace(event).event.status is EventStatus.ACCEPTED
+    world.run()
+    trace = world.trace(event)
+    assert trace.event.status is EventStatus.SUCCEEDED
+    assert trace.event.report == {
+        "considered": 1,
+        "matched": 1,
+        "misses": {"type": 0, "filter": 0, "endpoint_disabled": 0, "subscription_disabled": 0},
+        "near_misses": [],
+    }
+    (delivery,) = trace.deliveries
+    assert delivery.status is DeliveryStatus.SUCCEEDED
+    assert delivery.matched_by == (subscription.id,)
+    (attempt,) = delivery.attempts
+    assert (attempt.number, attempt.trigger, attempt.status) == (1, "automatic", 200)
+    assert attempt.outcome == "success"
+    assert attempt.address == "127.0.0.1:9"
+
+
+def test_what_is_sent_is_signed_and_holds_the_very_bytes(world: World) -> None:
+    endpoint = world.endpoint()
+    world.subscription(endpoint)
+    data = '{"n":1.0,"e":1e2,"big":8123456789012345679,"s":"Zoë \\u2028"}'.encode()
+    event = world.ingest(data, headers={"X-Region": "eu", "Host": "evil"})
+    world.clock.advance(0)
+    world.run()
+    (request,) = world.sender.requests
+    headers = dict(request.headers)
+    assert data in request.body
+    assert headers["webhook-id"] == event.id
+    assert headers["x-region"] == "eu"
+    assert "host" not in headers
+    assert headers["hooktrace-attempt"] == "1"
+    assert headers["hooktrace-trigger"] == "automatic"
+    webhook = Webhook(endpoint.secrets[0].value)
+    stamp = int(headers["webhook-timestamp"])
+    assert abs(stamp - world.clock.now_ms() // 1000) <= 1
+    signed = webhook.sign(event.id, _moment(stamp), request.body.decode())
+    assert signed in headers["webhook-signature"].split(" ")
+
+
+def _moment(seconds: int) -> object:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+@pytest.mark.parametrize("size", [10, 900, 60_000, 900_000])
+def test_payloads_of_every_size_arrive_whole(world: World, size: int) -> None:
+    world.subscription(world.endpoint())
+    noise = world.chance.random.randbytes(size).hex().encode()
+    event = world.ingest(b'{"noise":"' + noise + b'"}')
+    world.run()
+    assert world.trace(event).event.status is EventStatus.SUCCEEDED
+    assert noise in world.sender.requests[0].body
+    payload = world.trace(event).payload
+    assert payload is not None
+    assert noise in payload.data
+    assert (len(world.blobs.objects) == 1) is (size == 900_000)
+
+
+def test_two_subscriptions_of_one_endpoint_make_one_delivery(world: World) -> None:
+    endpoint = world.endpoint()
+    ids = {world.subscription(endpoint).id, world.subscription(endpoint).id}
+    event = world.ingest()
+    world.run()
+    (delivery,) = world.trace(event).deliveries
+    assert set(delivery.matched_by) == ids
+    assert len(world.sender.requests) == 1
+
+
+def test_one_endpoint_fails_and_one_succeeds_partial(world: World) -> None:
+    good, bad = (
+        world.endpoint("http://127.0.0.1:9/good"),
+        world.endpoint("http://127.0.0.1:9/bad", retry_schedule=()),
+    )
+    world.sender.script[bad.url] = [500]
+    world.subscription(good)
+    world.subscription(bad)
+    event = world.ingest()
+    world.run()
+    trace = world.trace(event)
+    assert trace.event.status is EventStatus.PARTIAL
+    assert {d.status for d in trace.deliveries} == {DeliveryStatus.SUCCEEDED, DeliveryStatus.FAILED}
+    failed = next(d for d in trace.deliveries if d.status is DeliveryStatus.FAILED)
+    assert failed.reason == "attempts_exhausted"
+
+
+def test_a_delivery_not_begun_is_shown_as_pending(world: World) -> None:
+    world.subscription(world.endpoint())
+    event = world.ingest()
+    world.match_once()
+    trace = world.trace(event)
+    assert trace.event.status is EventStatus.DELIVERING
+    (delivery,) = trace.deliveries
+    assert delivery.status is DeliveryStatus.PENDING
+    reader = ReadTrace(
+        ledger=world.ledger, payloads=world.ledger, shelf=world.ledger, clock=world.clock
+    )
+    alone = reader.delivery(ProjectId(world.project.id), delivery.id)
+    assert alone == delivery
+
+
+def test_the_write_plan_costs_six_units(world: World) -> None:
+    world.subscription(world.endpoint())
+    words = " ".join(f"{world.chance.random.getrandbits(24):x}" for _ in range(110))
+    data = ('{"order":{"id":"ord_1","customer":"c","note":"' + words + '"}}').encode()
+    assert 800 < len(data) < 1_100
+    world.table.meter.counts.clear()
+    event = world.ingest(data[:1_000] if False else data)
+    world.run()
+    assert world.trace(event).event.status is EventStatus.SUCCEEDED
+    assert world.table.meter.counts["writes"] <= 6
+    assert world.table.meter.counts["wru"] <= 8
+    assert world.match_queue.sent == world.deliver_queue.sent == 1
+
+
+def test_a_fan_out_to_many_endpoints_is_complete(world: World) -> None:
+    for _ in range(250):
+        world.subscription(world.endpoint())
+    event = world.ingest()
+    world.run()
+    trace = world.trace(event)
+    assert trace.event.status is EventStatus.SUCCEEDED
+    assert trace.event.plan_total == 250
+    assert len({dict(r.headers)["hooktrace-delivery-id"] for r in world.sender.requests}) == 250
+    assert len(world.sender.requests) == 250

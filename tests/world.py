@@ -1,0 +1,312 @@
+"""The whole pipeline in memory and in fake time: real use cases, real records, shipped fakes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import replace
+from typing import Any
+
+from hooktrace.adapters.ledger import TableLedger
+from hooktrace.adapters.memory.queue import MemoryQueue, Message
+from hooktrace.adapters.memory.registry import MemoryRegistryTable
+from hooktrace.adapters.memory.table import MemoryBlobs, MemoryTable
+from hooktrace.adapters.records import decode_batch, events_to_roll_up
+from hooktrace.adapters.registry.registry import registry_on
+from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest, SendResult
+from hooktrace.domain.events import EventRecord, Payload
+from hooktrace.domain.ids import ProjectId, ulid
+from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1
+from hooktrace.domain.new_event import NewEvent
+from hooktrace.domain.registry import Endpoint, Project, SigningSecret, Subscription
+from hooktrace.domain.signing import new_secret
+from hooktrace.usecases.cached_projects import CachedProjects
+from hooktrace.usecases.claim_attempts import ClaimAttempts, Done, PutBack
+from hooktrace.usecases.deliver_attempts import DeliverAttempts
+from hooktrace.usecases.ingest_event import ingest_event
+from hooktrace.usecases.match_events import MatchEvents, NotNow
+from hooktrace.usecases.matching_sets import MatchingSets
+from hooktrace.usecases.read_trace import ReadTrace, Trace
+from hooktrace.usecases.roll_up_events import RollUpEvents
+from hooktrace.usecases.sweep import Ages, Sweep
+
+START_MS = 1_790_000_000_000
+
+
+class FakeClock:
+    """Time stands still until it is moved."""
+
+    def __init__(self, now_ms: int = START_MS) -> None:
+        self.ms = now_ms
+
+    def now_ms(self) -> int:
+        return self.ms
+
+    def advance(self, seconds: float) -> None:
+        self.ms += round(seconds * 1000)
+
+
+class FakeChance:
+    """Repeatable randomness; `at` is the place within the jitter."""
+
+    def __init__(self, seed: int = 1, at: float = 0.5) -> None:
+        self.random = random.Random(seed)
+        self.at = at
+
+    def token(self) -> str:
+        return f"{self.random.getrandbits(48):x}"
+
+    def entropy(self) -> bytes:
+        return self.random.randbytes(10)
+
+    def fraction(self) -> float:
+        return self.at
+
+
+class AtOnce(Executor):
+    """Runs in the caller's thread."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+class WorkerDied(BaseException):
+    """What `os._exit` is to a process: nothing after it runs."""
+
+
+def answer(status: int = 200, **more: Any) -> SendResult:
+    """The result of a request that was answered with `status`."""
+    good = 200 <= status < 300
+    fields: dict[str, Any] = {
+        "outcome": AttemptOutcome.SUCCESS if good else AttemptOutcome.HTTP_ERROR,
+        "reason": "" if good else f"The endpoint answered {status}.",
+        "status": status,
+        "response_headers": (),
+        "response_body": "ok",
+        "response_body_bytes": 2,
+        "response_truncated": False,
+        "address": "127.0.0.1:9",
+        "duration_ms": 7,
+        "parts_ms": {"connect": 1},
+        "retry_after": None,
+    }
+    return SendResult(**(fields | more))
+
+
+class ScriptedSender:
+    """Answers from a script per URL (the last entry repeats), and remembers every request."""
+
+    def __init__(self) -> None:
+        self.requests: list[OutgoingRequest] = []
+        self.script: dict[str, list[Any]] = {}
+
+    def send(self, request: OutgoingRequest) -> SendResult:
+        self.requests.append(request)
+        steps = self.script.get(request.url, [200])
+        step = steps.pop(0) if len(steps) > 1 else steps[0]
+        if callable(step):
+            step = step(request)
+        if isinstance(step, BaseException):
+            raise step
+        return answer(step) if isinstance(step, int) else step
+
+
+class World:
+    """One project, its stores and its rooms. `run` moves messages until nothing is visible."""
+
+    def __init__(self, seed: int = 1, *, ages: Ages | None = None) -> None:
+        self.clock = FakeClock()
+        self.chance = FakeChance(seed)
+        self.table = MemoryTable()
+        self.blobs = MemoryBlobs()
+        self.ledger = TableLedger(self.table, self.blobs)
+        self.registry = registry_on(MemoryRegistryTable(), self.blobs, self.clock.now_ms)
+        self.match_queue = MemoryQueue(self.clock)
+        self.deliver_queue = MemoryQueue(self.clock)
+        self.sender = ScriptedSender()
+        self.ages = ages or Ages()
+        self.project = self.new_project("main")
+
+    # -- what exists ----------------------------------------------------------------------
+
+    def id(self, prefix: str) -> str:
+        return f"{prefix}_{ulid(self.clock.now_ms(), self.chance.entropy())}"
+
+    def new_project(self, name: str, **more: Any) -> Project:
+        fields = {"allow_http": True} | more
+        project = Project(id=self.id("prj"), name=name, created_ms=self.clock.now_ms(), **fields)
+        self.registry.projects.create_project(project, [])
+        return project
+
+    def endpoint(self, url: str = "http://127.0.0.1:9/hook", **more: Any) -> Endpoint:
+        now = self.clock.now_ms()
+        fields: dict[str, Any] = {
+            "id": self.id("ep"),
+            "project_id": self.project.id,
+            "url": url,
+            "created_ms": now,
+            "updated_ms": now,
+            "secrets": (SigningSecret(new_secret(self.chance.random.randbytes(24))),),
+        }
+        endpoint = Endpoint(**(fields | more))
+        self.registry.endpoints.create_endpoint(endpoint)
+        return endpoint
+
+    def subscription(self, endpoint: Endpoint, **more: Any) -> Subscription:
+        now = self.clock.now_ms()
+        fields: dict[str, Any] = {
+            "id": self.id("sub"),
+            "project_id": endpoint.project_id,
+            "endpoint_id": endpoint.id,
+            "created_ms": now,
+            "updated_ms": now,
+        }
+        subscription = Subscription(**(fields | more))
+        self.registry.subscriptions.create_subscription(subscription)
+        return subscription
+
+    def change(self, endpoint: Endpoint, **more: Any) -> Endpoint:
+        """A new state of an endpoint."""
+        return self.registry.endpoints.replace_endpoint(replace(endpoint, **more), before=endpoint)
+
+    # -- the rooms ------------------------------------------------------------------------
+
+    def ingest(
+        self, data: bytes = b'{"a":1}', event_type: str = "order.created", **more: Any
+    ) -> EventRecord:
+        headers = more.pop("headers", {})
+        return ingest_event(
+            NewEvent(event_type, Payload(data, headers=headers), **more),
+            project=self.project,
+            ledger=self.ledger,
+            payloads=self.ledger,
+            queue=self.match_queue,
+            clock=self.clock,
+            chance=self.chance,
+        )
+
+    def matcher(self) -> MatchEvents:
+        """A match worker with nothing cached."""
+        return MatchEvents(
+            sets=MatchingSets(self.registry.matching),
+            projects=CachedProjects(self.registry.projects, self.clock),
+            ledger=self.ledger,
+            payloads=self.ledger,
+            queue=self.deliver_queue,
+            clock=self.clock,
+            chance=self.chance,
+        )
+
+    def deliverer(self) -> DeliverAttempts:
+        """A deliver worker with nothing cached."""
+        claims = ClaimAttempts(
+            ledger=self.ledger,
+            payloads=self.ledger,
+            shelf=self.ledger,
+            endpoints=self.registry.endpoints,
+            projects=CachedProjects(self.registry.projects, self.clock),
+            queue=self.deliver_queue,
+            clock=self.clock,
+            chance=self.chance,
+        )
+        return DeliverAttempts(
+            claims=claims,
+            ledger=self.ledger,
+            endpoints=self.registry.endpoints,
+            queue=self.deliver_queue,
+            sender=self.sender,
+            pool=AtOnce(),
+            clock=self.clock,
+            chance=self.chance,
+        )
+
+    def roll_up(self) -> RollUpEvents:
+        return RollUpEvents(
+            ledger=self.ledger, payloads=self.ledger, clock=self.clock, chance=self.chance
+        )
+
+    def sweep(self) -> Any:
+        """One round of the sweep."""
+        return Sweep(
+            projects=self.registry.projects,
+            ledger=self.ledger,
+            payloads=self.ledger,
+            scan=self.ledger,
+            marks=self.ledger,
+            match_queue=self.match_queue,
+            deliver_queue=self.deliver_queue,
+            dead_letters=[self.match_queue, self.deliver_queue],
+            roll_up=self.roll_up(),
+            ages=self.ages,
+            clock=self.clock,
+            chance=self.chance,
+        ).run()
+
+    # -- moving messages ------------------------------------------------------------------
+
+    def match_once(self, messages: list[Message] | None = None) -> list[Any]:
+        """Matches one batch of what is visible."""
+        return self._work(self.match_queue, messages, MatchTaskV1, self.matcher().run, NotNow)
+
+    def deliver_once(self, messages: list[Message] | None = None) -> list[Done]:
+        """Delivers one batch of what is visible."""
+
+        def run(tasks: list[DeliverTaskV1]) -> list[Done]:
+            return self.deliverer().run(tasks, lambda: 60_000)
+
+        return self._work(self.deliver_queue, messages, DeliverTaskV1, run, PutBack)
+
+    def _work(
+        self, queue: MemoryQueue, messages: Any, kind: Any, run: Any, back: type
+    ) -> list[Any]:
+        taken = queue.take() if messages is None else messages
+        records = [{"messageId": m.id, "body": m.body} for m in taken]
+        batch = decode_batch({"Records": records}, kind)
+        answers = run([task for _, task in batch.tasks])
+        by_id = {m.id: m for m in taken}
+        for (message_id, _), one in zip(batch.tasks, answers, strict=True):
+            if not isinstance(one, back):
+                queue.done(by_id[message_id])
+        return list(answers)
+
+    def notify(self) -> None:
+        """Hands the stream's records to notify, all at once."""
+        records, self.table.stream = self.table.stream, []
+        refs = dict.fromkeys(events_to_roll_up({"Records": records}))
+        if refs:
+            self.roll_up().run(refs)
+
+    def run(self, rounds: int = 1_000) -> None:
+        """Works until no message is visible."""
+        for _ in range(rounds):
+            now = self.clock.now_ms()
+            if any(m.visible_ms <= now for m in self.match_queue.messages):
+                self.match_once()
+            elif any(m.visible_ms <= now for m in self.deliver_queue.messages):
+                self.deliver_once()
+            else:
+                self.notify()
+                return
+        raise AssertionError("the queues never came to rest")
+
+    def run_for(self, seconds: float, step: float = 1.0) -> None:
+        """Works and lets time pass; sweep runs every minute."""
+        end = self.clock.ms + round(seconds * 1000)
+        self.run()
+        while self.clock.ms < end:
+            before = self.clock.ms
+            self.clock.advance(step)
+            if before // 60_000 != self.clock.ms // 60_000:
+                self.sweep()
+            self.run()
+
+    def trace(self, event: EventRecord) -> Trace:
+        reader = ReadTrace(
+            ledger=self.ledger, payloads=self.ledger, shelf=self.ledger, clock=self.clock
+        )
+        found = reader.event(ProjectId(event.project_id), event.id)
+        assert found is not None
+        return found
