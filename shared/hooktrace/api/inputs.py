@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_core.core_schema import ErrorType
 
 from hooktrace.api.exchange import Request
 from hooktrace.api.problems import PROBLEMS
@@ -17,6 +18,7 @@ from hooktrace.domain.strict_json import ParsedObject, parse_object
 
 M = TypeVar("M", bound=BaseModel)
 
+_BUILT_IN = frozenset(get_args(ErrorType))
 _SEQUENCES = (list, tuple, set, frozenset)
 
 
@@ -43,8 +45,9 @@ def read_json(request: Request, model: type[M]) -> M:
     """The body as a checked model. Raises InvalidInput (400, 415).
 
     Values must have the JSON type that the model wants (no "1" for a number). The code is that of
-    the first fault: `missing_field`, `unknown_field`, `invalid_field`, or a problem code that a
-    validator of the model chose with `PydanticCustomError`.
+    the first fault: `missing_field`, `unknown_field` or `invalid_field`. What a validator of the
+    model raises as `PydanticCustomError` becomes a fault with the code chosen there, and, if that
+    is a problem code, the code of the whole.
     """
     return validate(read_object(request), model)
 
@@ -55,7 +58,8 @@ def validate(parsed: ParsedObject, model: type[M]) -> M:
         return model.model_validate_json(parsed.source, strict=True, extra="forbid")
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
-        raise _invalid([_body_fault(detail, parsed.members) for detail in details]) from None
+        faults = [_body_fault(detail, parsed.members) for detail in details]
+        raise _invalid(faults, "invalid_field") from None
 
 
 def read_query(request: Request, model: type[M]) -> M:
@@ -78,22 +82,24 @@ def read_query(request: Request, model: type[M]) -> M:
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
         faults += [_query_fault(detail) for detail in details]
-        raise _invalid(faults) from None
+        raise _invalid(faults, "invalid_parameter") from None
     if faults:
-        raise _invalid(faults)
+        raise _invalid(faults, "invalid_parameter")
     return checked
 
 
-def _invalid(faults: Sequence[Fault]) -> InvalidInput:
+def _invalid(faults: Sequence[Fault], otherwise: str) -> InvalidInput:
     first = faults[0]
     place = first.pointer or first.parameter
     detail = f"{place}: {first.message}" if place else first.message
-    return InvalidInput(first.code, detail, tuple(faults))
+    code = first.code if first.code in PROBLEMS else otherwise
+    return InvalidInput(code, detail, tuple(faults))
 
 
 def _body_fault(detail: ErrorDetails, document: object) -> Fault:
+    kind = detail["type"]
     code = {"missing": "missing_field", "extra_forbidden": "unknown_field"}.get(
-        detail["type"], detail["type"] if detail["type"] in PROBLEMS else "invalid_field"
+        kind, "invalid_field" if kind in _BUILT_IN else kind
     )
     message = {
         "missing_field": "This member is required.",
@@ -111,7 +117,7 @@ def _query_fault(detail: ErrorDetails) -> Fault:
             message = "This parameter is not known here. Remove it."
             return Fault("", "unknown_parameter", message, parameter=name)
         case kind:
-            code = kind if kind in PROBLEMS else "invalid_parameter"
+            code = "invalid_parameter" if kind in _BUILT_IN else kind
             return Fault("", code, f"{detail['msg'].removesuffix('.')}.", parameter=name)
 
 
