@@ -16,8 +16,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
-from typing import Literal, NoReturn
+from typing import Literal
 
 from hooktrace.domain.errors import InvalidInput
 
@@ -57,7 +56,7 @@ def new_key(random_bytes: bytes) -> str:
     Raises InvalidInput for another length.
     """
     if len(random_bytes) != _ED25519_BYTES:
-        _refuse(f"An Ed25519 key is made of {_ED25519_BYTES} bytes.")
+        raise _refusal(f"An Ed25519 key is made of {_ED25519_BYTES} bytes.")
     return _PRIVATE + base64.b64encode(random_bytes).decode("ascii")
 
 
@@ -68,14 +67,13 @@ def public_key(private: str) -> str:
     """
     secret = parse_secret(private)
     if secret.kind is not SecretKind.ED25519:
-        _refuse("Only a whsk_ key has a public key.")
+        raise _refusal("Only a whsk_ key has a public key.")
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     raw = Ed25519PrivateKey.from_private_bytes(secret.key).public_key().public_bytes_raw()
     return _PUBLIC + base64.b64encode(raw).decode("ascii")
 
 
-@lru_cache(maxsize=1024)
 def parse_secret(text: str) -> Secret:
     """The secret that a `whsec_` or `whsk_` text stands for.
 
@@ -87,11 +85,11 @@ def parse_secret(text: str) -> Secret:
         # Some tools append the public half; the seed is what signs.
         key = _decoded(text.removeprefix(_PRIVATE))
         if len(key) not in {_ED25519_BYTES, 2 * _ED25519_BYTES}:
-            _refuse(f"A {_PRIVATE} key holds {_ED25519_BYTES} bytes.")
+            raise _refusal(f"A {_PRIVATE} key holds {_ED25519_BYTES} bytes.")
         return Secret(SecretKind.ED25519, key[:_ED25519_BYTES])
     if text.startswith(_PUBLIC):
-        _refuse("A public key cannot sign; give the whsk_ key.")
-    _refuse("A secret starts with whsec_ (or whsk_ for Ed25519).")
+        raise _refusal("A public key cannot sign; give the whsk_ key.")
+    raise _refusal("A secret starts with whsec_ (or whsk_ for Ed25519).")
 
 
 def sign(secrets: Iterable[str], *, message_id: str, timestamp: int, body: bytes) -> str:
@@ -102,7 +100,7 @@ def sign(secrets: Iterable[str], *, message_id: str, timestamp: int, body: bytes
     content = b"%s.%d.%s" % (message_id.encode(), timestamp, body)
     signatures = [_signature(parse_secret(text), content) for text in secrets]
     if not signatures:
-        _refuse("There is no secret to sign with.")
+        raise _refusal("There is no secret to sign with.")
     return " ".join(signatures)
 
 
@@ -134,7 +132,7 @@ def _signature(secret: Secret, content: bytes) -> str:
 
 def _sized(key: bytes) -> bytes:
     if len(key) not in SECRET_BYTES:
-        _refuse(f"A secret holds {SECRET_BYTES.start} to {SECRET_BYTES.stop - 1} bytes.")
+        raise _refusal(f"A secret holds {SECRET_BYTES.start} to {SECRET_BYTES.stop - 1} bytes.")
     return key
 
 
@@ -142,8 +140,8 @@ def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        _refuse("After its prefix a secret is standard base64 with padding.")
+        raise _refusal("After its prefix a secret is standard base64 with padding.") from None
 
 
-def _refuse(message: str) -> NoReturn:
-    raise InvalidInput("invalid_secret", message)
+def _refusal(message: str) -> InvalidInput:
+    return InvalidInput("invalid_secret", message)
