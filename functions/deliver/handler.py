@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from functions.deliver.wiring import deliver_attempts
-from hooktrace.adapters.log import log_line, outcomes
-from hooktrace.adapters.records import decode_batch, failures
+from hooktrace.adapters.records import decode_batch, failures, outcomes
+from hooktrace.api.log import print_line
 from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.usecases.claim_attempts import Attempted, PutBack
 
@@ -24,5 +24,12 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
             back[message_id] = f"{answer.delivery_id}: {answer.why}"
         else:
             over += 1
-    log_line("deliver", done=outcomes(done), over=over or None, back=list(back.values()))
+    print_line(
+        {
+            "room": "deliver",
+            "done": outcomes(done) or None,
+            "over": over or None,
+            "back": list(back.values()) or None,
+        }
+    )
     return failures(back)

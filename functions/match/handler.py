@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from functions.match.wiring import match_events
-from hooktrace.adapters.log import log_line, outcomes
-from hooktrace.adapters.records import decode_batch, failures
+from hooktrace.adapters.records import decode_batch, failures, outcomes
+from hooktrace.api.log import print_line
 from hooktrace.domain.messages import MatchTaskV1
 from hooktrace.usecases.match_events import Matched
 
@@ -21,5 +21,5 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
             done.append((task.event_id, answer.status))
         else:
             back[message_id] = f"{task.event_id}: {answer.reason}"
-    log_line("match", done=outcomes(done), back=list(back.values()))
+    print_line({"room": "match", "done": outcomes(done), "back": list(back.values()) or None})
     return failures(back)

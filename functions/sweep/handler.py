@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from functions.sweep.wiring import keep_registry, sweep
-from hooktrace.adapters.log import log_line
+from hooktrace.api.log import print_line
 
 
 def handle(_event: dict[str, Any], _context: object) -> dict[str, int]:
     """Runs one round; raises Unavailable when a store does not answer (the next tick repeats)."""
     counts = dict(sweep().run() + keep_registry())
-    log_line("sweep", **counts)
+    print_line({"room": "sweep"} | {name: n for name, n in counts.items() if n})
     return counts

@@ -43,6 +43,11 @@ def failures(message_ids: Iterable[str]) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": i} for i in message_ids]}
 
 
+def outcomes(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """`id:outcome` texts for the log line."""
+    return [f"{identifier}:{outcome}" for identifier, outcome in pairs]
+
+
 def events_to_roll_up(event: Mapping[str, Any]) -> Iterator[tuple[ProjectId, EventId]]:
     """Events whose deliveries came to an end, or left one, in these stream records."""
     for record in event["Records"]:

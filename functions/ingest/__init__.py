@@ -1,0 +1,1 @@
+"""Ingest: an event is accepted when ledger and queue both hold it."""

@@ -1,0 +1,1 @@
+"""Query: the trace of an event, lists, and the documentation of the API."""

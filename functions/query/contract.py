@@ -1,0 +1,199 @@
+"""The shapes of the query room's answers."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from hooktrace.api.http import Shape
+
+EventStatusName = Literal[
+    "accepted", "delivering", "succeeded", "partial", "failed", "discarded", "rejected"
+]
+DeliveryStatusName = Literal[
+    "pending", "delivering", "retrying", "succeeded", "failed", "cancelled"
+]
+OutcomeName = Literal[
+    "success",
+    "http_error",
+    "timeout",
+    "connection_error",
+    "tls_error",
+    "dns_error",
+    "protocol_error",
+    "blocked_address",
+    "worker_lost",
+]
+
+
+class Clause(Shape):
+    """One clause of a filter that said no. `actual` is absent when the field is missing."""
+
+    path: str
+    operator: str
+    expected: Any
+    actual: Any = None
+    clause: str
+    """JSON pointer into the filter as written."""
+    reason: Literal["missing", "type", "ref_missing", "value"]
+    truncated: bool | None = None
+
+
+class NearMiss(Shape):
+    """A subscription whose event types fit and whose filter said no."""
+
+    subscription_id: str
+    endpoint_id: str
+    clauses: list[Clause]
+    clauses_total: int
+
+
+class Misses(Shape):
+    """How many subscriptions did not match, by reason."""
+
+    type: int
+    filter: int
+    endpoint_disabled: int
+    subscription_disabled: int
+
+
+class Match(Shape):
+    """What matching decided. Absent while the event is `accepted`."""
+
+    considered: int
+    matched: int
+    misses: Misses
+    near_misses: list[NearMiss]
+
+
+class Next(Shape):
+    """What comes next."""
+
+    action: str
+    text: str
+    at: str | None = None
+    delivery_id: str | None = None
+
+
+class ResponseSeen(Shape):
+    """What the endpoint answered: a few headers and the first 1 KB of the body, printable."""
+
+    headers: list[tuple[str, str]]
+    body: str
+    body_bytes: int
+    truncated: bool
+
+
+class Attempt(Shape):
+    """One HTTP request. `outcome` is null while it is in flight."""
+
+    number: int
+    trigger: Literal["automatic", "manual"]
+    requested_by: str | None
+    """The key id that asked for a manual attempt."""
+    started_at: str
+    duration_ms: int | None
+    parts_ms: dict[str, int]
+    outcome: OutcomeName | None
+    status: int | None
+    reason: str
+    url: str | None
+    address: str | None
+    """The address connected to."""
+    response: ResponseSeen | None
+    lease_until: str | None
+    """Until when this attempt may be in flight; then it counts as `worker_lost`."""
+    next_attempt_at: str | None
+
+
+class Delivery(Shape):
+    """One event's delivery to one endpoint."""
+
+    id: str
+    event_id: str
+    endpoint_id: str
+    status: DeliveryStatusName
+    version: int
+    replay: int
+    matched_by: list[str]
+    reason: str | None
+    waiting_for: str | None
+    updated_at: str | None
+    next_attempt_at: str | None
+    attempts_total: int
+    attempts: list[Attempt]
+    next: Next | None
+    links: dict[str, str]
+
+
+class EventTrace(Shape):
+    """The whole trace of an event."""
+
+    id: str
+    project_id: str
+    type: str
+    status: EventStatusName
+    version: int
+    accepted_at: str
+    updated_at: str
+    time: str | None
+    headers: dict[str, str]
+    data: Any = None
+    """As it was received, byte for byte."""
+    size_bytes: int
+    idempotency_key: str | None
+    traceparent: str | None
+    tracestate: str | None
+    reason: str | None
+    match: Match | None
+    deliveries_total: int
+    deliveries: list[Delivery]
+    next: Next | None
+    expires_at: str | None
+    links: dict[str, str]
+
+
+class EventSummary(Shape):
+    """An event in a list."""
+
+    id: str
+    type: str
+    status: EventStatusName
+    accepted_at: str
+    updated_at: str
+    size_bytes: int
+    idempotency_key: str | None
+    deliveries_total: int
+    match: Match | None
+    links: dict[str, str]
+
+
+class EventPage(Shape):
+    """A page of events. It may be short, even empty, while `next_cursor` is there: go on."""
+
+    items: list[EventSummary]
+    next_cursor: str | None
+    looked_until: str | None
+    """How far this page has looked (the time of the last event seen)."""
+
+
+class DeliveryPage(Shape):
+    """A page of deliveries. It may be short, even empty, while `next_cursor` is there: go on."""
+
+    items: list[Delivery]
+    next_cursor: str | None
+    looked_until: str | None
+
+
+class TraceQuery(Shape):
+    """Parameters of one trace."""
+
+    deliveries_from: int = Field(default=0, ge=0, le=1_000_000)
+    """Show the deliveries from this position (100 are shown at once)."""
+
+
+class Health(Shape):
+    """The room answers."""
+
+    status: Literal["ok"]

@@ -1,0 +1,126 @@
+"""The calls of the query room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from functions.query import contract, view
+from functions.query.documents import docs_page, openapi_json
+from hooktrace.api.http import (
+    Request,
+    Response,
+    Route,
+    is_not_modified,
+    read_query,
+    version_tag,
+)
+from hooktrace.domain.errors import NotFound
+from hooktrace.domain.ids import ProjectId
+from hooktrace.usecases.read_trace import ReadTrace
+
+
+class Wired(Protocol):
+    """What the routes need."""
+
+    @property
+    def traces(self) -> ReadTrace: ...
+
+
+def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
+    """The routes; `wired` is called when a request comes."""
+
+    def get_event(request: Request) -> Response:
+        query = read_query(request, contract.TraceQuery)
+        trace = wired().traces.event(
+            ProjectId(request.project_id), request.path_params["id"], start=query.deliveries_from
+        )
+        if trace is None:
+            raise NotFound
+        request.log["event_id"] = trace.event.id
+        versions = trace.event.version + sum(d.version for d in trace.deliveries)
+        tag = version_tag(versions)
+        if is_not_modified(request, tag):
+            return Response(304, None, {"etag": tag})
+        return Response(200, view.event_trace(trace), {"etag": tag})
+
+    def get_delivery(request: Request) -> Response:
+        record = wired().traces.delivery(ProjectId(request.project_id), request.path_params["id"])
+        if record is None:
+            raise NotFound
+        request.log["delivery_id"] = record.id
+        tag = version_tag(record.version)
+        if is_not_modified(request, tag):
+            return Response(304, None, {"etag": tag})
+        return Response(200, view.delivery(record), {"etag": tag})
+
+    def get_health(_: Request) -> Response:
+        return Response(200, contract.Health(status="ok"))
+
+    def get_openapi(_: Request) -> Response:
+        return Response(200, openapi_json(), {"content-type": "application/json"})
+
+    def get_docs(_: Request) -> Response:
+        return Response(200, docs_page(), {"content-type": "text/html; charset=utf-8"})
+
+    return (
+        Route(
+            method="GET",
+            path="/v1/events/{id}",
+            handler=get_event,
+            scope="read",
+            operation_id="getEvent",
+            summary="The whole trace of an event",
+            description=(
+                "Strongly consistent: what matched, what did not and by which clause, every "
+                "delivery with its attempts, and what comes next. Of many deliveries 100 are "
+                "shown; `links.more_deliveries` leads on."
+            ),
+            tags=("events",),
+            query=contract.TraceQuery,
+            responses={200: contract.EventTrace, 304: None},
+            problems=("not_found",),
+            headers=("If-None-Match",),
+        ),
+        Route(
+            method="GET",
+            path="/v1/deliveries/{id}",
+            handler=get_delivery,
+            scope="read",
+            operation_id="getDelivery",
+            summary="One delivery with its attempts",
+            description="The last 100 attempts; `attempts_total` counts all.",
+            tags=("deliveries",),
+            responses={200: contract.Delivery, 304: None},
+            problems=("not_found",),
+            headers=("If-None-Match",),
+        ),
+        Route(
+            method="GET",
+            path="/healthz",
+            handler=get_health,
+            scope=None,
+            operation_id="getHealth",
+            summary="Whether the API answers",
+            tags=("service",),
+            responses={200: contract.Health},
+        ),
+        Route(
+            method="GET",
+            path="/openapi.json",
+            handler=get_openapi,
+            scope=None,
+            operation_id="getOpenapi",
+            summary="This document",
+            tags=("service",),
+        ),
+        Route(
+            method="GET",
+            path="/docs",
+            handler=get_docs,
+            scope=None,
+            operation_id="getDocs",
+            summary="This document as a page to read",
+            tags=("service",),
+        ),
+    )

@@ -1,0 +1,15 @@
+"""What the query room is told by its environment."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Settings(BaseModel):
+    """Names of tables and bucket."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ledger_table: str = Field(alias="LEDGER_TABLE")
+    registry_table: str = Field(alias="REGISTRY_TABLE")
+    blobs_bucket: str = Field(alias="BLOBS_BUCKET")

@@ -1,0 +1,40 @@
+"""Environment → adapters → use case, once, at the first call."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+from functions.query.settings import Settings
+from hooktrace.adapters.aws import client
+from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
+from hooktrace.adapters.dynamodb.table import DynamoTable
+from hooktrace.adapters.ledger import TableLedger
+from hooktrace.adapters.registry.registry import registry_on
+from hooktrace.adapters.s3 import S3Blobs
+from hooktrace.adapters.system import SystemClock
+from hooktrace.api.auth import Authenticator
+from hooktrace.usecases.read_trace import ReadTrace
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """The room on its adapters."""
+
+    authenticate: Authenticator
+    traces: ReadTrace
+
+
+@cache
+def wired() -> Wired:
+    """The room on the real adapters."""
+    names, clock = Settings.model_validate(dict(os.environ)), SystemClock()
+    blobs = S3Blobs(lambda: client("s3"), names.blobs_bucket)
+    table = DynamoRegistryTable(client("dynamodb"), names.registry_table)
+    registry = registry_on(table, blobs, clock.now_ms)
+    ledger = TableLedger(DynamoTable(client("dynamodb"), names.ledger_table), blobs)
+    return Wired(
+        authenticate=Authenticator(registry.keys.load_key, lambda: clock.now_ms() / 1000),
+        traces=ReadTrace(ledger=ledger, payloads=ledger, shelf=ledger, clock=clock),
+    )
