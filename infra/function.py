@@ -1,0 +1,125 @@
+"""The only Lambda factory: log group, environment, a role of its own with what the table allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.acknowledge import acknowledge
+from infra.bus import Bus
+from infra.log_group import log_group
+from infra.permissions import LIST_STREAMS, LOG, PUT_EVENTS, ROOMS, SEND, STREAM
+from infra.queues import Queues
+from infra.settings import Settings
+from infra.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every room is built among."""
+
+    settings: Settings
+    storage: Storage
+    queues: Queues
+    bus: Bus
+    code: lambda_.Code
+
+
+class Room(Construct):
+    """One room: `functions.<name>.handler.handle`, its log, its role.
+
+    `entry` is what callers invoke: the function, or with SnapStart its published version.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        around: Surroundings,
+        timeout_seconds: int,
+        memory_mb: int = 256,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(scope, name.title())
+        self.name = name
+        self._around = around
+        self.timeout = cdk.Duration.seconds(timeout_seconds)
+        self.log_group = log_group(self, "Log", around.settings)
+        self.role = self._role()
+        snap_start = around.settings.snap_start
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            description=f"Hooktrace {name}",
+            code=around.code,
+            handler=f"functions.{name}.handler.handle",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            memory_size=memory_mb,
+            timeout=self.timeout,
+            role=self.role,
+            environment=self._shared_environment() | (environment or {}),
+            log_group=self.log_group,
+            logging_format=lambda_.LoggingFormat.JSON,
+            system_log_level_v2=lambda_.SystemLogLevel.WARN,
+            application_log_level_v2=lambda_.ApplicationLogLevel.INFO,
+            snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if snap_start else None,
+        )
+        self.entry: lambda_.IFunction = self._alias() if snap_start else self.function
+        acknowledge(
+            self.function,
+            "AwsSolutions-L1",
+            "Python 3.13 is the newest runtime that every pinned binary wheel is tested on",
+        )
+
+    def _alias(self) -> lambda_.Alias:
+        return lambda_.Alias(self, "Live", alias_name="live", version=self.function.current_version)
+
+    def _shared_environment(self) -> dict[str, str]:
+        storage = self._around.storage
+        return {
+            "LEDGER_TABLE": storage.ledger.table_name,
+            "REGISTRY_TABLE": storage.registry.table_name,
+            "BLOBS_BUCKET": storage.blobs.bucket_name,
+            "STAGE": self._around.settings.stage,
+        }
+
+    def _role(self) -> iam.Role:
+        """Nothing but the room's line in `infra.permissions`, on this stack's own resources."""
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        allowed = ROOMS[self.name]
+        storage, queues = self._around.storage, self._around.queues
+        ledger = storage.ledger.table_arn
+        grant(role, LOG, self.log_group.log_group_arn)
+        grant(role, allowed.ledger, ledger)
+        indexes = [f"{ledger}/index/{name}" for name in allowed.indexes]
+        grant(role, ("dynamodb:Query",) if indexes else (), *indexes)
+        grant(role, allowed.registry, storage.registry.table_arn)
+        grant(role, SEND, *(getattr(queues, name).queue_arn for name in allowed.sends))
+        for prefix, actions in allowed.objects:
+            grant(role, actions, storage.blobs.arn_for_objects(f"{prefix}*"))
+        if allowed.bus:
+            grant(role, PUT_EVENTS, self._around.bus.bus.event_bus_arn)
+        if allowed.stream:
+            assert storage.ledger.table_stream_arn is not None
+            grant(role, STREAM, storage.ledger.table_stream_arn)
+            grant(role, LIST_STREAMS, f"{ledger}/stream/*")
+        if allowed.objects or allowed.stream:
+            acknowledge(
+                role,
+                "AwsSolutions-IAM5",
+                "object keys under the room's own prefixes, and listing the ledger's own streams:"
+                " names that do not exist yet cannot be listed",
+            )
+        return role
+
+
+def grant(role: iam.Role, actions: tuple[str, ...], *resources: str) -> None:
+    """One statement, unless there is nothing to allow."""
+    if actions and resources:
+        role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))

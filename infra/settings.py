@@ -1,0 +1,73 @@
+"""What may differ from one deployment to another, read from the CDK context.
+
+`cdk deploy -c stage=prod -c throttle_rate=500`: any field below is a context key. The stage
+chooses the defaults; the local stage is for the emulator and never for an account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Stage = Literal["prod", "local"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+LOCAL_DEFAULTS: dict[str, Any] = {
+    "allow_loopback": True,
+    "deliver_timeout_seconds": 40,
+    "visibility_multiplier": 1,
+    "audit_first_seconds": 20,
+    "audit_second_seconds": 60,
+    "log_retention_days": 1,
+    "keep_data": False,
+}
+
+
+class Settings(BaseModel):
+    """Settings of one deployment; durations carry their unit in their name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: Stage = "prod"
+    bundle: Path = Field(description="folder of the Lambda asset, made by tools/bundle.py")
+    allow_loopback: bool = Field(
+        default=False, description="endpoints on this machine; for the local stack alone"
+    )
+    extra_ca_file: str | None = Field(
+        default=None, description="path in the asset of further CA certificates for deliveries"
+    )
+    max_body_bytes: int = Field(default=1_048_576, gt=0, le=6_000_000)
+    deliver_timeout_seconds: int = Field(default=60, ge=35, le=900)
+    visibility_multiplier: int = Field(
+        default=6, ge=1, description="queue visibility over function timeout; AWS advises six"
+    )
+    audit_first_seconds: int = Field(default=180, gt=0)
+    audit_second_seconds: int = Field(default=1_800, gt=0)
+    throttle_rate: int = Field(default=1_000, gt=0, description="API requests a second")
+    throttle_burst: int = Field(default=2_000, gt=0)
+    log_retention_days: int = Field(default=30, gt=0)
+    object_retention_days: int = Field(
+        default=400, gt=0, description="large bodies; at least the longest project retention"
+    )
+    keep_data: bool = Field(
+        default=True, description="deletion protection, and data outlives the stack"
+    )
+    snap_start: bool = Field(default=False, description="Lambda SnapStart for every room")
+    alarm_topic_arn: str | None = Field(
+        default=None, description="SNS topic that alarms are sent to"
+    )
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> Settings:
+        """Defaults of the stage, overridden by what is given. Raises pydantic.ValidationError."""
+        stage = given.get("stage", "prod")
+        defaults: dict[str, Any] = LOCAL_DEFAULTS if stage == "local" else {}
+        return cls.model_validate({**defaults, **given})
+
+    @property
+    def is_local(self) -> bool:
+        return self.stage == "local"

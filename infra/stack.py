@@ -1,0 +1,121 @@
+"""The stack, in the order an event goes through it."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.api import Api
+from infra.bus import Bus
+from infra.function import Room, Surroundings
+from infra.log_group import log_group
+from infra.observability import Observability
+from infra.queues import MATCH_TIMEOUT_SECONDS, Queues
+from infra.schedule import Schedule
+from infra.settings import Settings
+from infra.storage import Storage
+from infra.workers import Workers
+
+API_TIMEOUT_SECONDS = 29  # API Gateway gives up at 30
+
+
+class HooktraceStack(cdk.Stack):
+    """API -> ingest -> match -> deliver; the ledger's stream -> notify; every minute sweep."""
+
+    def __init__(self, scope: Construct, name: str, *, settings: Settings) -> None:
+        super().__init__(scope, name, description="Hooktrace, a webhook gateway")
+        storage = Storage(self, "Storage", settings=settings)
+        queues = Queues(self, "Queues", settings=settings)
+        bus = Bus(self, "Bus")
+        code = lambda_.Code.from_asset(str(settings.bundle))
+        self._around = Surroundings(settings, storage, queues, bus, code)
+        match_url = {"MATCH_QUEUE_URL": queues.match.queue_url}
+        deliver_url = {"DELIVER_QUEUE_URL": queues.deliver.queue_url}
+        lanes = deliver_url | {"SLOW_QUEUE_URL": queues.slow.queue_url}
+        loopback = {"ALLOW_LOOPBACK": "true" if settings.allow_loopback else "false"}
+        dead_letters = {
+            "MATCH_DLQ_URL": queues.match_dlq.queue_url,
+            "DELIVER_DLQ_URL": queues.deliver_dlq.queue_url,
+            "SLOW_DLQ_URL": queues.slow_dlq.queue_url,
+        }
+        audit = {
+            "AUDIT_FIRST_SECONDS": str(settings.audit_first_seconds),
+            "AUDIT_SECOND_SECONDS": str(settings.audit_second_seconds),
+        }
+        extra_ca = {"EXTRA_CA_FILE": settings.extra_ca_file} if settings.extra_ca_file else {}
+
+        ingest = self._api_room(
+            "ingest", match_url | {"MAX_BODY_BYTES": str(settings.max_body_bytes)}
+        )
+        match = self._room("match", MATCH_TIMEOUT_SECONDS, lanes)
+        deliver = self._room(
+            "deliver", settings.deliver_timeout_seconds, lanes | loopback | extra_ca
+        )
+        notify = self._room("notify", 30, deliver_url | {"BUS_NAME": bus.bus.event_bus_name})
+        sweep = self._room("sweep", 55, match_url | lanes | dead_letters | audit)
+        query = self._api_room("query", {})
+        manage = self._api_room("manage", match_url | lanes | loopback)
+
+        api = Api(
+            self,
+            "Api",
+            settings=settings,
+            access_log=log_group(self, "AccessLog", settings),
+            ingest=ingest,
+            query=query,
+            manage=manage,
+        )
+        Workers(
+            self,
+            "Workers",
+            storage=storage,
+            queues=queues,
+            match=match,
+            deliver=deliver,
+            notify=notify,
+        )
+        Schedule(self, "Schedule", sweep=sweep)
+        Observability(self, "Observability", settings=settings, queues=queues, sweep=sweep)
+        rooms = (ingest, match, deliver, notify, sweep, query, manage)
+        self._tell(api, rooms)
+
+    def _room(self, name: str, timeout_seconds: int, environment: dict[str, str]) -> Room:
+        return Room(
+            self,
+            name,
+            around=self._around,
+            timeout_seconds=timeout_seconds,
+            environment=environment,
+        )
+
+    def _api_room(self, name: str, environment: dict[str, str]) -> Room:
+        return Room(
+            self,
+            name,
+            around=self._around,
+            timeout_seconds=API_TIMEOUT_SECONDS,
+            memory_mb=512,
+            environment=environment,
+        )
+
+    def _tell(self, api: Api, rooms: tuple[Room, ...]) -> None:
+        """Outputs: what tools and operators need to find things."""
+        storage, queues = self._around.storage, self._around.queues
+        told = {
+            "ApiId": api.api.api_id,
+            "ApiUrl": api.api.api_endpoint,
+            "LedgerTable": storage.ledger.table_name,
+            "RegistryTable": storage.registry.table_name,
+            "BlobsBucket": storage.blobs.bucket_name,
+            "BusName": self._around.bus.bus.event_bus_name,
+            "MatchQueueUrl": queues.match.queue_url,
+            "DeliverQueueUrl": queues.deliver.queue_url,
+            "SlowQueueUrl": queues.slow.queue_url,
+        }
+        told |= {
+            f"{lane.title()}DlqUrl": queue.queue_url for lane, queue in queues.dead_letters.items()
+        }
+        told |= {f"{room.name.title()}Function": room.function.function_name for room in rooms}
+        for name, value in told.items():
+            cdk.CfnOutput(self, name, value=value)

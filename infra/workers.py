@@ -1,0 +1,83 @@
+"""What wakes the rooms behind the API: queues and the ledger's stream."""
+
+from __future__ import annotations
+
+import json
+
+import aws_cdk as cdk
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.function import Room
+from infra.queues import Queues
+from infra.storage import Storage
+
+STREAM_RETRIES = 5
+STREAM_RECORD_AGE = cdk.Duration.hours(6)
+STREAM_FILTER = {
+    "eventName": ["INSERT", "MODIFY"],
+    "dynamodb": {"Keys": {"SK": {"S": [{"prefix": "E#"}, {"prefix": "D#"}]}}},
+}
+
+
+class Workers(Construct):
+    """Event source mappings. Their permissions are in `infra.permissions`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        storage: Storage,
+        queues: Queues,
+        match: Room,
+        deliver: Room,
+        notify: Room,
+    ) -> None:
+        super().__init__(scope, name)
+        self._read_queue("Match", queues.match, match, batch=10, concurrency=50)
+        self._read_queue("Deliver", queues.deliver, deliver, batch=10, concurrency=50)
+        # Endpoints that hang: many to an invocation, for a hang costs what the function waits.
+        self._read_queue("Slow", queues.slow, deliver, batch=100, concurrency=20, window_seconds=1)
+        self._read_stream(storage, queues.notify_dlq, notify)
+
+    def _read_queue(
+        self,
+        name: str,
+        queue: sqs.Queue,
+        room: Room,
+        *,
+        batch: int,
+        concurrency: int,
+        window_seconds: int = 0,
+    ) -> None:
+        mapping = lambda_.EventSourceMapping(
+            self,
+            name,
+            target=room.entry,
+            event_source_arn=queue.queue_arn,
+            batch_size=batch,
+            max_batching_window=cdk.Duration.seconds(window_seconds),
+            max_concurrency=concurrency,
+            report_batch_item_failures=True,
+        )
+        mapping.node.add_dependency(room.role)
+
+    def _read_stream(self, storage: Storage, failures: sqs.Queue, notify: Room) -> None:
+        """Only what was put or changed: TTL removals are REMOVE records, so they never arrive."""
+        mapping = lambda_.EventSourceMapping(
+            self,
+            "Stream",
+            target=notify.entry,
+            event_source_arn=storage.ledger.table_stream_arn,
+            starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+            batch_size=100,
+            bisect_batch_on_error=True,
+            retry_attempts=STREAM_RETRIES,
+            max_record_age=STREAM_RECORD_AGE,
+            on_failure=event_sources.SqsDlq(failures),
+            filters=[{"pattern": json.dumps(STREAM_FILTER)}],
+        )
+        mapping.node.add_dependency(notify.role)
