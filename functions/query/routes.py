@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from functions.query import contract, view
-from functions.query.documents import docs_page, openapi_json
+from hooktrace.api.bundled import load_document, read_document
+from hooktrace.api.docs_page import render
 from hooktrace.api.http import (
     Request,
     Response,
@@ -58,10 +59,12 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
         return Response(200, contract.Health(status="ok"))
 
     def get_openapi(_: Request) -> Response:
-        return Response(200, openapi_json(), {"content-type": "application/json"})
+        return Response(200, read_document(), {"content-type": "application/json"})
 
     def get_docs(_: Request) -> Response:
-        return Response(200, docs_page(), {"content-type": "text/html; charset=utf-8"})
+        return Response(
+            200, render(load_document()).encode(), {"content-type": "text/html; charset=utf-8"}
+        )
 
     return (
         Route(
