@@ -1,0 +1,1 @@
+"""The demo: real sample events through the local stack, and the trace of each checked."""
