@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
+from hooktrace.adapters.items import event_key
 from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest
 from hooktrace.domain.deliveries import DeliveryRecord
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.events import EventRecord
+from hooktrace.domain.ids import ProjectId
 from hooktrace.domain.messages import encode
 from hooktrace.domain.states import DeliveryStatus, EventStatus
 from hooktrace.usecases.claim_attempts import PutBack, Settled
 from hooktrace.usecases.ingest_event import match_task
+from hooktrace.usecases.read_trace import ReadTrace
 from hooktrace.usecases.sweep import Ages
 from tests.world import WorkerDied, World, answer
 
@@ -53,11 +56,7 @@ def test_fc_03a_a_crash_between_record_and_message_heals(world: World) -> None:
 def test_fc_03b_a_message_whose_record_does_not_exist_makes_it(world: World) -> None:
     world.subscription(world.endpoint())
     event = world.ingest()
-    partition = f"{world.project.id}#{[s for s in range(4)][0]}"
-    for candidate in list(world.table._items):
-        if candidate[1] == f"E#{event.ulid}":
-            partition = candidate[0]
-    world.table.delete((partition, f"E#{event.ulid}"))
+    world.table.delete(event_key(event.project_id, event.id))
     world.run()
     trace = world.trace(event)
     assert trace.event.status is EventStatus.SUCCEEDED
@@ -373,9 +372,6 @@ def test_fc_63_the_attempt_list_grows_past_what_an_item_holds(world: World) -> N
     assert delivery.attempts_total == 131
     reader_view = world.trace(event).deliveries[0]
     assert reader_view.attempts[-1].number == 131
-    from hooktrace.domain.ids import ProjectId
-    from hooktrace.usecases.read_trace import ReadTrace
-
     reader = ReadTrace(
         ledger=world.ledger, payloads=world.ledger, shelf=world.ledger, clock=world.clock
     )

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from standardwebhooks import Webhook
 
+from hooktrace.adapters.items import item_bytes
 from hooktrace.domain.ids import ProjectId
 from hooktrace.domain.states import DeliveryStatus, EventStatus
 from hooktrace.usecases.read_trace import ReadTrace
 from tests.world import World
+
+ORDER = {
+    "order": {"id": "ord_58210", "number": "2026-58210", "currency": "EUR", "total": 182.4},
+    "customer": {"id": "cus_9912", "email": "jo@example.com", "tier": "gold", "country": "DE"},
+    "items": [
+        {"sku": f"SKU-{n:04}", "name": f"Article {n}", "quantity": n % 3 + 1, "price": 9.5 * n}
+        for n in range(1, 11)
+    ],
+    "shipping": {
+        "method": "express",
+        "carrier": "dhl",
+        "address": {"city": "Köln", "zip": "50667"},
+    },
+    "flags": {"test": False, "gift": True, "reviewed": None},
+}
+SAMPLE = json.dumps(ORDER).encode()
+assert 900 < len(SAMPLE) < 1_100
 
 
 @pytest.fixture
@@ -124,17 +144,23 @@ def test_a_delivery_not_begun_is_shown_as_pending(world: World) -> None:
 
 
 def test_the_write_plan_costs_six_units(world: World) -> None:
+    """DESIGN's budget: put, report, born, its index row, result, roll-up, each within 1 KB."""
     world.subscription(world.endpoint())
-    words = " ".join(f"{world.chance.random.getrandbits(24):x}" for _ in range(110))
-    data = ('{"order":{"id":"ord_1","customer":"c","note":"' + words + '"}}').encode()
-    assert 800 < len(data) < 1_100
-    world.table.meter.counts.clear()
-    event = world.ingest(data[:1_000] if False else data)
+    event = world.ingest(SAMPLE)
     world.run()
     assert world.trace(event).event.status is EventStatus.SUCCEEDED
-    assert world.table.meter.counts["writes"] <= 6
-    assert world.table.meter.counts["wru"] <= 8
+    counts = world.table.meter.counts
+    assert (counts["writes"], counts["wru"]) == (5, 6)
     assert world.match_queue.sent == world.deliver_queue.sent == 1
+
+
+def test_every_item_of_the_happy_path_stays_within_a_kilobyte(world: World) -> None:
+    world.subscription(world.endpoint())
+    world.ingest(SAMPLE)
+    world.run()
+    sizes = {key[1][:2]: item_bytes(item) for key, item in world.table._items.items()}
+    assert set(sizes) == {"E#", "D#"}
+    assert max(sizes.values()) <= 1_024, sizes
 
 
 def test_a_fan_out_to_many_endpoints_is_complete(world: World) -> None:

@@ -1,0 +1,30 @@
+"""A project and a receiver for each test; the stack is shared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.client import ApiProject
+from tools.receiver import Receiver
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as one:
+        yield one
+
+
+@pytest.fixture
+def new_project(stack: dict[str, Any], receiver: Receiver) -> Callable[..., ApiProject]:
+    def make(**settings: Any) -> ApiProject:
+        return ApiProject(stack, receiver, **settings)
+
+    return make
+
+
+@pytest.fixture
+def project(new_project: Callable[..., ApiProject]) -> ApiProject:
+    return new_project()
