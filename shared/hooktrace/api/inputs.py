@@ -18,18 +18,25 @@ from hooktrace.domain.strict_json import ParsedObject, parse_object
 
 M = TypeVar("M", bound=BaseModel)
 
+_JSON = "application/json"
+_PACKED = ("application/octet-stream", "application/gzip")
 _BUILT_IN = frozenset(get_args(ErrorType))
 _SEQUENCES = (list, tuple, set, frozenset)
 
 
 def check_content_type(request: Request) -> None:
-    """Raises InvalidInput (415) unless the body is declared as JSON in UTF-8, or not at all."""
+    """Raises InvalidInput (415) unless the body is declared as JSON in UTF-8, or not at all.
+
+    A gzip body may be declared as bytes: the gateway damages one that is declared as text.
+    """
     declared = request.headers.get("content-type", "").strip()
     if not declared:
         return
     media_type, *parameters = (part.strip().lower() for part in declared.split(";"))
+    packed = request.headers.get("content-encoding", "").strip().lower() not in ("", "identity")
+    allowed = (_JSON, *_PACKED) if packed else (_JSON,)
     charsets = [part[8:].strip(' "') for part in parameters if part.startswith("charset=")]
-    if media_type != "application/json" or any(name not in ("utf-8", "utf8") for name in charsets):
+    if media_type not in allowed or any(name not in ("utf-8", "utf8") for name in charsets):
         message = "Send `Content-Type: application/json` (in UTF-8), or no content type at all."
         fault = Fault("", "unsupported_media_type", message, parameter="content-type")
         raise InvalidInput("unsupported_media_type", message, (fault,))
