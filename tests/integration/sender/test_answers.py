@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import time
+import tomllib
+from pathlib import Path
 
 import pytest
 from standardwebhooks import Webhook
@@ -224,6 +226,18 @@ def test_the_request_line_and_headers_are_what_was_asked_for(send, receiver) -> 
     assert request.header("User-Agent") == f"Hooktrace/{VERSION}"
     assert request.header("Accept-Encoding") == "identity"
     assert request.header("Content-Length") == "2"
+
+
+def test_the_user_agent_names_the_released_version() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
+    assert project["project"]["version"] == VERSION
+
+
+def test_a_header_value_beyond_ascii_is_sent_as_utf_8(send, receiver) -> None:
+    assert send("/in", headers=(("X-A", "é"), ("X-B", "\ud800"))).status == 200
+    (request,) = receiver.requests()
+    assert (request.header("X-A") or "").encode("latin-1") == "é".encode()
+    assert request.header("X-B") == "?"
 
 
 @pytest.mark.parametrize("bad", [("X-Ünicode", "a"), ("X-A", "b\r\nEvil: 1"), ("", "a")])

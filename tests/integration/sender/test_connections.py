@@ -142,6 +142,15 @@ def test_fc_30_no_cookie_is_kept(send, receiver: Receiver) -> None:
     assert all(request.header("Cookie") is None for request in receiver.requests())
 
 
+def test_fc_30_a_cookie_of_an_unfinished_head_is_not_recorded(send, receiver) -> None:
+    raw = b"HTTP/1.1 500 Oops\r\nSet-Cookie: sid=s3cret\r\nX-Half"
+    receiver.behave("/in", Step(kind="raw", body=raw))
+    result = send("/in")
+    assert result.outcome is AttemptOutcome.CONNECTION_ERROR
+    assert result.response_body == "HTTP/1.1 500 Oops"
+    assert "s3cret" not in repr(result)
+
+
 BREAKS = {
     "reset": (Step(kind="reset"), AttemptOutcome.CONNECTION_ERROR),
     "close": (Step(kind="close"), AttemptOutcome.CONNECTION_ERROR),

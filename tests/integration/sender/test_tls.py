@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -44,6 +45,15 @@ def test_fc_33_a_good_certificate_by_name(send, authority, trusting) -> None:
     assert request.server_name == "hooks.example.com"
     assert request.header("Host") == f"hooks.example.com:{receiver.port}"
     assert set(result.parts_ms) == {"dns", "connect", "tls", "wait", "read"}
+
+
+def test_many_threads_share_one_sender(send, authority, trusting) -> None:
+    with receive(authority, "good") as receiver, ThreadPoolExecutor(16) as pool:
+        url = f"https://hooks.example.com:{receiver.port}/in"
+        results = list(pool.map(lambda _: send("", url=url, sender=trusting), range(96)))
+        assert len(receiver.requests()) == 96
+    assert {result.reason for result in results} == {""}
+    assert {result.outcome for result in results} == {AttemptOutcome.SUCCESS}
 
 
 def test_fc_33_a_good_certificate_by_address(send, authority, trusting) -> None:

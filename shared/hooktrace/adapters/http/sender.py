@@ -157,11 +157,18 @@ def _headers(request: OutgoingRequest, target: Target) -> list[tuple[bytes, byte
     headers.append(("Content-Length", str(len(request.body))))
     headers += given
     headers.append(("Connection", "close"))
-    return [(name.encode(), value.strip().encode()) for name, value in headers]
+    return [(_bytes(name), _bytes(value.strip())) for name, value in headers]
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
 
 
 def _without_status(failure: AttemptFailed, exchange: Exchange) -> SendResult:
     came = bytes(exchange.received)
+    if came.startswith(b"HTTP/"):
+        # The rest of a head may hold cookies, which are no business of the record.
+        came = came.splitlines()[0]
     return SendResult(
         failure.outcome,
         failure.reason,
