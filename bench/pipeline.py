@@ -69,7 +69,7 @@ def running() -> Iterator[dict[str, Any]]:
     emulator.start()
     try:
         assert receiver.stdout is not None
-        url = receiver.stdout.readline().split()[-1]
+        url = json.loads(receiver.stdout.readline())["url"]
         yield {"emulator": emulator.url, "receiver": url}
     finally:
         receiver.terminate()

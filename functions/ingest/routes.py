@@ -31,7 +31,7 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
             tracestate=state if traceparent else None,
         )
         record = wired().ingest(new, request.project_id)
-        request.log["event_id"] = record.id
+        request.log["event"] = record.id
         link = f"/v1/events/{record.id}"
         body = Accepted(id=record.id, status=record.status, links=Links(self=link))
         return Response(202, body, {"location": link})

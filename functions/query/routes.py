@@ -38,7 +38,7 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
         )
         if trace is None:
             raise NotFound
-        request.log["event_id"] = trace.event.id
+        request.log["event"] = trace.event.id
         versions = trace.event.version + sum(d.version for d in trace.deliveries)
         tag = version_tag(versions)
         if is_not_modified(request, tag):
@@ -49,7 +49,7 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
         record = wired().traces.delivery(ProjectId(request.project_id), request.path_params["id"])
         if record is None:
             raise NotFound
-        request.log["delivery_id"] = record.id
+        request.log["delivery"] = record.id
         tag = version_tag(record.version)
         if is_not_modified(request, tag):
             return Response(304, None, {"etag": tag})

@@ -51,7 +51,8 @@ def make_handler(
             line.update(_error_fields(error))
         line["status"] = answer["statusCode"]
         line["ms"] = round((timer() - started) * 1000, 1)
-        line["request_id"] = request_id
+        if not 200 <= int(str(line["status"])) < 400:
+            line["request_id"] = request_id  # logs are billed by the byte: what went well is short
         log(line)
         return answer
 
@@ -65,7 +66,7 @@ def make_handler(
         key = None
         if route.scope is not None:
             key = authenticate(headers.get("authorization"))
-            line |= {"project_id": key.project_id, "key_id": key.key_id}
+            line |= {"project": key.project_id, "key": key.key_id}
             key.require(route.scope)
         limit = max_body_bytes if route.max_body_bytes is None else route.max_body_bytes
         http = event["requestContext"]["http"]

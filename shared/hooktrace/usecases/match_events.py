@@ -106,19 +106,22 @@ class MatchEvents:
         """
         answers: list[Matched | NotNow | None] = [None] * len(tasks)
         works: dict[int, _Work] = {}
+        fresh: dict[str, SubscriptionIndex] = {}  # one strongly consistent look for each batch
         for position, task in enumerate(tasks):
             try:
-                works[position] = self._decide(task)
+                if task.project_id not in fresh:
+                    fresh[task.project_id] = self._sets.get(task.project_id)
+                works[position] = self._decide(task, fresh[task.project_id])
             except (Unavailable, InvalidInput) as error:
                 answers[position] = NotNow(str(error))
         self._record(works, answers)
         return [answer or NotNow("not reached") for answer in answers]
 
-    def _decide(self, task: MatchTaskV1) -> _Work:
+    def _decide(self, task: MatchTaskV1, index: SubscriptionIndex) -> _Work:
         packed = task.packed or self._stored_payload(task)
         payload = Payload.unpack(packed)
         event = FilterEvent(task.type, payload.headers, parse_value(payload.data))
-        decision = self._sets.get(task.project_id).match(event)
+        decision = index.match(event)
         project = self._projects.get_project(task.project_id)
         redact = project.redact_actual if project else False
         plan = [

@@ -145,12 +145,11 @@ def test_one_line_for_each_call_with_ids_and_without_content() -> None:
         {
             "room": "test",
             "route": "GET /v1/things/{id}",
-            "project_id": "prj_1",
-            "key_id": "key_1",
+            "project": "prj_1",
+            "key": "key_1",
             "thing_id": "t1",
             "status": 200,
             "ms": 12.5,
-            "request_id": "req-1",
         }
     ]
 
