@@ -231,3 +231,36 @@ def test_parts_and_duration_come_from_one_clock(send, receiver) -> None:
     assert result.outcome is AttemptOutcome.SUCCESS
     assert set(result.parts_ms) == {"connect", "wait", "read"}
     assert sum(result.parts_ms.values()) <= result.duration_ms
+
+
+@pytest.mark.parametrize(
+    ("errors", "outcome", "reason"),
+    [
+        (
+            [TimeoutError(), TimeoutError()],
+            AttemptOutcome.TIMEOUT,
+            "No connection within 2.0 s: 93.184.216.34:443 did not accept a connection in time; "
+            "[2606:4700::1111]:443 did not accept a connection in time.",
+        ),
+        (
+            [TimeoutError(), OSError(101, "Network is unreachable")],
+            AttemptOutcome.CONNECTION_ERROR,
+            "No connection: 93.184.216.34:443 did not accept a connection in time; "
+            "[2606:4700::1111]:443 cannot be reached: there is no route to its network.",
+        ),
+    ],
+)
+def test_two_addresses_that_do_not_connect(send, errors, outcome, reason) -> None:
+    given: list[float] = []
+    left = list(errors)
+
+    def connect(address: str, port: int, timeout: float) -> socket.socket:
+        given.append(timeout)
+        raise left.pop(0)
+
+    one = HttpSender(
+        resolve=StubNames(("93.184.216.34", "2606:4700::1111", "1.1.1.1")), connect=connect
+    )
+    result = send("", url="https://two.example/", sender=one, timeout=2.0)
+    assert (result.outcome, result.reason) == (outcome, reason)
+    assert given[0] <= 1.0 < given[1] <= 2.0
