@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
+
+from hooktrace.api.http import Shape
 
 MAX_HEADERS = 20
 MAX_METADATA = 20
@@ -84,38 +86,46 @@ def _scopes(scopes: list[str]) -> list[str]:
     return sorted(set(scopes))
 
 
-Text = Annotated[StrictStr, AfterValidator(_printable)]
+Text = Annotated[str, AfterValidator(_printable)]
 Name = Annotated[Text, Field(min_length=1, max_length=128)]
 Description = Annotated[Text, Field(max_length=512)]
-Delay = Annotated[StrictInt, Field(ge=1, le=DAY_SECONDS)]
+Delay = Annotated[int, Field(ge=1, le=DAY_SECONDS)]
 RetrySchedule = Annotated[list[Delay], Field(max_length=20)]
-Statuses = Annotated[list[StrictInt], Field(max_length=50), AfterValidator(_checked_statuses)]
-StaticHeaders = Annotated[dict[StrictStr, StrictStr], AfterValidator(_checked_headers)]
+Statuses = Annotated[list[int], Field(max_length=50), AfterValidator(_checked_statuses)]
+StaticHeaders = Annotated[dict[str, str], AfterValidator(_checked_headers)]
 MetadataName = Annotated[Text, Field(min_length=1, max_length=64)]
 MetadataValue = Annotated[Text, Field(max_length=512)]
 Metadata = Annotated[dict[MetadataName, MetadataValue], Field(max_length=MAX_METADATA)]
 Scope = Literal["admin", "write", "read"]
 
 
-class Shape(BaseModel):
-    """Unknown members are refused: a misspelt setting must not vanish."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class ProjectPatch(Shape):
     """`retention_days` counts from the event's arrival."""
 
     name: Name = "project"
-    allow_http: StrictBool = False
-    retention_days: Annotated[StrictInt, Field(ge=1, le=365)] = 30
-    redact_actual: StrictBool = False
+    allow_http: bool = False
+    retention_days: Annotated[int, Field(ge=1, le=365)] = 30
+    redact_actual: bool = False
 
 
 class ProjectCreate(ProjectPatch):
     """A new project; it gets its first admin key with it."""
 
     name: Name
+
+
+class EndpointPage(Shape):
+    """Which piece of the list."""
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: str | None = None
+    """`next_cursor` of the page before."""
+
+
+class SubscriptionPage(EndpointPage):
+    """Which piece of the list, of all subscriptions or of one endpoint's."""
+
+    endpoint_id: str | None = None
 
 
 class KeyCreate(Shape):
@@ -126,28 +136,34 @@ class KeyCreate(Shape):
 
 
 class EndpointPatch(Shape):
-    """All settings of an endpoint. In a PATCH, null sets a setting back to its default.
+    """The settings of an endpoint. A PATCH sets those that it names."""
 
-    `retry_schedule`: seconds between one attempt and the next, for the attempts after the first;
-    `[]` is one attempt and no retry, null the default schedule.
-    """
-
-    url: Annotated[StrictStr, Field(max_length=2048)] = ""
+    url: str = ""
+    """Where requests go: `https`, or `http` if the project allows it; public addresses only."""
     description: Description = ""
     retry_schedule: RetrySchedule | None = None
-    timeout_seconds: Annotated[StrictInt, Field(ge=1, le=30)] = 15
-    rate_limit_per_second: Annotated[StrictInt, Field(ge=1, le=10_000)] | None = None
-    concurrency: Annotated[StrictInt, Field(ge=1, le=1_000)] | None = None
+    """Seconds between an attempt and the next, for the attempts after the first. `[5, 300]` is
+    up to three attempts, `[]` one attempt and no retry, null the default schedule."""
+    timeout_seconds: Annotated[int, Field(ge=1, le=30)] = 15
+    """The deadline of one attempt as a whole."""
+    rate_limit_per_second: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """The most requests in a second; null for no limit."""
+    concurrency: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    """The most requests at the same time; null for no limit."""
     permanent_statuses: Statuses = Field(default_factory=list)
+    """Answers after which there is no retry, from 300 to 599."""
     headers: StaticHeaders = Field(default_factory=dict)
+    """Sent with every request as they stand. Names that Hooktrace sets itself are refused."""
     payload: Literal["envelope", "data"] = "envelope"
+    """`envelope` sends type, timestamp and data; `data` sends the event's data alone."""
     metadata: Metadata = Field(default_factory=dict)
+    """Your own notes; not sent."""
 
 
 class EndpointCreate(EndpointPatch):
     """A new endpoint."""
 
-    url: Annotated[StrictStr, Field(max_length=2048)]
+    url: str
 
 
 class SubscriptionPatch(Shape):
@@ -162,23 +178,26 @@ class SubscriptionPatch(Shape):
 class SubscriptionCreate(SubscriptionPatch):
     """A new subscription of one endpoint, which cannot be changed later."""
 
-    endpoint_id: StrictStr
+    endpoint_id: str
 
 
 class SampleEvent(Shape):
     """An event to try a subscription on. `data` left out is `{}`."""
 
-    type: StrictStr
-    headers: dict[StrictStr, StrictStr] = Field(default_factory=dict)
+    type: str
+    headers: dict[str, str] = Field(default_factory=dict)
     data: Any = Field(default_factory=dict)
 
 
 class SubscriptionTest(Shape):
-    """Either a selection or `subscription_id`, and either `event` or `event_id`."""
+    """Either a selection or `subscription_id`, and either `event` or `event_id`.
+
+    A selection names `event_types`, and `filter` or `event_pattern`; what is left out takes all.
+    """
 
     event_types: Any = None
     filter: Any = None
     event_pattern: Any = None
-    subscription_id: StrictStr | None = None
+    subscription_id: str | None = None
     event: SampleEvent | None = None
-    event_id: StrictStr | None = None
+    event_id: str | None = None

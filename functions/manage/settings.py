@@ -1,20 +1,20 @@
-"""The environment of the manage room."""
+"""What the manage room is told by its environment."""
 
 from __future__ import annotations
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Settings(BaseModel):
-    """Read once, from the environment's variables.
-
-    `allow_loopback` is the local stack's exception: endpoints on this machine, in projects that
-    allow http. `ledger_table` lets `/v1/subscriptions/test` take the id of a stored event.
+    """Names of tables and bucket. `allow_loopback` is the local stack's exception: endpoints on
+    this machine, in projects that allow http.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True)
 
-    registry_table: str = Field(validation_alias=AliasChoices("REGISTRY_TABLE"))
-    ledger_table: str | None = Field(default=None, validation_alias=AliasChoices("LEDGER_TABLE"))
-    blobs_bucket: str = Field(validation_alias=AliasChoices("BLOBS_BUCKET"))
-    allow_loopback: bool = Field(default=False, validation_alias=AliasChoices("ALLOW_LOOPBACK"))
+    registry_table: str = Field(alias="REGISTRY_TABLE")
+    ledger_table: str = Field(alias="LEDGER_TABLE")
+    blobs_bucket: str = Field(alias="BLOBS_BUCKET")
+    allow_loopback: bool = Field(default=False, alias="ALLOW_LOOPBACK")
+    max_body_bytes: int = Field(default=1_100_000, alias="MAX_BODY_BYTES")
+    """A little more than the largest event, for trying a subscription on one."""

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.memory.registry import MemoryBlobs, MemoryRegistryTable
 from hooktrace.adapters.registry.items import change_key
 from hooktrace.adapters.registry.registry import Registry, registry_on
 from hooktrace.adapters.registry.subscriptions import PURGE_SUBSCRIPTIONS
 from hooktrace.adapters.registry.table import Check, Delete, Put, RegistryTable
+from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.domain.errors import NotFound
 from hooktrace.domain.ids import ulid
 from hooktrace.domain.keys import StoredKey
@@ -26,6 +28,7 @@ from hooktrace.domain.registry import (
     Subscription,
     VersionConflict,
 )
+from tests.emulator_fixtures import EmulatorTables
 
 NOW_MS = 1_800_000_000_000
 
@@ -94,8 +97,10 @@ def new_key(project_id: str) -> StoredKey:
     )
 
 
-def emulated(emulator: Any) -> tuple[RegistryTable, Any]:
-    raise NotImplementedError
+def emulated(emulator: EmulatorTables) -> tuple[RegistryTable, Any]:
+    s3 = emulator.client("s3")
+    table = DynamoRegistryTable(emulator.client("dynamodb"), emulator.registry_table)
+    return table, S3Blobs(lambda: s3, emulator.blobs_bucket)
 
 
 @pytest.fixture(params=["memory", pytest.param("emulator", marks=pytest.mark.emulator)])
@@ -411,8 +416,10 @@ def test_an_older_snapshot_never_replaces_a_newer_one(subject: Subject) -> None:
     matching.write_snapshot(subject.project, 4, b"older")
     matching.write_snapshot(subject.project, 5, b"same")
     assert matching.read_snapshot(subject.project) == (5, b"x" * 300_001)
-    matching.write_snapshot(subject.project, 6, b"newer")
-    assert matching.read_snapshot(subject.project) == (6, b"newer")
+    matching.write_snapshot(subject.project, 6, b"y" * 300_001)
+    assert matching.read_snapshot(subject.project) == (6, b"y" * 300_001)
+    matching.write_snapshot(subject.project, 7, b"newer")
+    assert matching.read_snapshot(subject.project) == (7, b"newer")
 
 
 # The table itself

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from hooktrace.domain.errors import NotFound, PreconditionFailed, Unavailable
+from hooktrace.domain.errors import NotFound, Unavailable
 from hooktrace.domain.registry import VersionConflict
 
 TRIES = 30
 """Each lost try means that somebody else's write went through."""
+
+VersionCheck = Callable[[int], None]
+"""Raises PreconditionFailed when the caller did not mean the version that stands."""
 
 
 class Versioned(Protocol):
@@ -22,22 +25,25 @@ class Versioned(Protocol):
 R = TypeVar("R", bound=Versioned)
 
 
+def any_version(version: int) -> None:
+    """For callers that name no version."""
+
+
 def amend(
     read: Callable[[], R | None],
     change: Callable[[R], R],
     write: Callable[[R, R], R],
     *,
-    expected_version: int | None,
+    check: VersionCheck,
 ) -> R:
-    """Read, change, write on the condition that nobody wrote meanwhile; answers what stands then.
+    """Read, check, change, and write if nobody wrote meanwhile; answers what stands then.
 
-    `write(after, before)` raises VersionConflict when it lost. With `expected_version` a lost race
-    is PreconditionFailed; without it the record is read again and changed again. A change that
-    changes nothing writes nothing. Raises NotFound when there is no record, Unavailable when
-    others keep winning.
+    `write(after, before)` raises VersionConflict when it lost; then the record is read, checked
+    and changed again. A change that changes nothing writes nothing. Raises NotFound when there is
+    no record, what `check` raises, and Unavailable when others keep winning.
     """
     for _ in range(TRIES):
-        before = current(read, expected_version=expected_version)
+        before = current(read, check=check)
         after = change(before)
         if after == before:
             return before
@@ -49,11 +55,11 @@ def amend(
 
 
 def remove(
-    read: Callable[[], R | None], delete: Callable[[R], None], *, expected_version: int | None
+    read: Callable[[], R | None], delete: Callable[[R], None], *, check: VersionCheck
 ) -> None:
-    """Read and delete on the condition that nobody wrote meanwhile. Raises what `amend` raises."""
+    """Read, check, and delete if nobody wrote meanwhile. Raises what `amend` raises."""
     for _ in range(TRIES):
-        before = current(read, expected_version=expected_version)
+        before = current(read, check=check)
         try:
             delete(before)
         except VersionConflict:
@@ -62,11 +68,10 @@ def remove(
     raise Unavailable("the record is being changed by too many callers at once")
 
 
-def current(read: Callable[[], R | None], *, expected_version: int | None) -> R:
-    """The record, if it stands at the version that the caller expects (None: any)."""
+def current(read: Callable[[], R | None], *, check: VersionCheck = any_version) -> R:
+    """The record, if the caller means the version at which it stands. Raises NotFound."""
     found = read()
     if found is None:
         raise NotFound
-    if expected_version is not None and found.version != expected_version:
-        raise PreconditionFailed
+    check(found.version)
     return found

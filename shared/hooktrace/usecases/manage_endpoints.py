@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hooktrace.domain.errors import NotFound
+from hooktrace.domain.errors import Fault, InvalidInput, NotFound
 from hooktrace.domain.ids import ulid
 from hooktrace.domain.registry import (
     DisabledReason,
@@ -18,7 +18,7 @@ from hooktrace.domain.signing import new_secret
 from hooktrace.domain.targets import parse_target
 from hooktrace.ports import Clock
 from hooktrace.registry_ports import EndpointStore, Page, ProjectStore, PurgeStore
-from hooktrace.usecases.amend import amend, current, remove
+from hooktrace.usecases.amend import VersionCheck, amend, current, remove
 
 SECRET_BYTES = 32
 PURGE_PIECES = 400
@@ -68,9 +68,7 @@ def create_endpoint(project_id: str, given: EndpointInput, *, desk: EndpointDesk
 
 def get_endpoint(project_id: str, endpoint_id: str, *, desk: EndpointDesk) -> Endpoint:
     """The endpoint. Raises NotFound."""
-    return current(
-        lambda: desk.endpoints.get_endpoint(project_id, endpoint_id), expected_version=None
-    )
+    return current(lambda: desk.endpoints.get_endpoint(project_id, endpoint_id))
 
 
 def list_endpoints(
@@ -85,7 +83,7 @@ def update_endpoint(
     endpoint_id: str,
     given: EndpointInput,
     *,
-    expected_version: int | None,
+    check: VersionCheck,
     desk: EndpointDesk,
 ) -> Endpoint:
     """Sets the given fields. Raises InvalidInput, NotFound, PreconditionFailed."""
@@ -99,18 +97,18 @@ def update_endpoint(
         after = replace(before, **changes)
         return before if after == before else replace(after, updated_ms=now_ms)
 
-    return _amend(project_id, endpoint_id, change, expected_version, desk)
+    return _amend(project_id, endpoint_id, change, check, desk)
 
 
 def enable_endpoint(
-    project_id: str, endpoint_id: str, *, expected_version: int | None, desk: EndpointDesk
+    project_id: str, endpoint_id: str, *, check: VersionCheck, desk: EndpointDesk
 ) -> Endpoint:
     """Takes deliveries again from the next event on. Enabling an enabled one changes nothing."""
 
     def change(before: Endpoint, now_ms: int) -> Endpoint:
         return before if before.state == "enabled" else before.enabled(now_ms)
 
-    return _amend(project_id, endpoint_id, change, expected_version, desk)
+    return _amend(project_id, endpoint_id, change, check, desk)
 
 
 def disable_endpoint(
@@ -118,7 +116,7 @@ def disable_endpoint(
     endpoint_id: str,
     reason: DisabledReason,
     *,
-    expected_version: int | None,
+    check: VersionCheck,
     desk: EndpointDesk,
 ) -> Endpoint:
     """Takes no deliveries from the next event on. The first reason stays."""
@@ -126,11 +124,11 @@ def disable_endpoint(
     def change(before: Endpoint, now_ms: int) -> Endpoint:
         return before if before.state == "disabled" else before.disabled(reason, now_ms)
 
-    return _amend(project_id, endpoint_id, change, expected_version, desk)
+    return _amend(project_id, endpoint_id, change, check, desk)
 
 
 def rotate_secret(
-    project_id: str, endpoint_id: str, *, expected_version: int | None, desk: EndpointDesk
+    project_id: str, endpoint_id: str, *, check: VersionCheck, desk: EndpointDesk
 ) -> Endpoint:
     """A new secret signs from now on; the one before signs too for 24 hours."""
     secret = _new_secret(desk).value
@@ -138,66 +136,57 @@ def rotate_secret(
         project_id,
         endpoint_id,
         lambda before, now_ms: before.rotated(secret, now_ms),
-        expected_version,
+        check,
         desk,
     )
 
 
 def delete_endpoint(
-    project_id: str, endpoint_id: str, *, expected_version: int | None, desk: EndpointDesk
+    project_id: str, endpoint_id: str, *, check: VersionCheck, desk: EndpointDesk
 ) -> None:
     """Stops matching to the endpoint at once, then removes its subscriptions."""
     remove(
         lambda: desk.endpoints.get_endpoint(project_id, endpoint_id),
         desk.endpoints.delete_endpoint,
-        expected_version=expected_version,
+        check=check,
     )
-    purge_endpoint(project_id, endpoint_id, pieces=PURGE_PIECES, purges=desk.purges)
-
-
-def purge_endpoint(project_id: str, endpoint_id: str, *, pieces: int, purges: PurgeStore) -> bool:
-    """Removes up to `pieces` pieces of its subscriptions; True when all are gone."""
-    return any(purges.purge_subscriptions(project_id, endpoint_id) for _ in range(pieces))
-
-
-def finish_purges(*, pieces: int, purges: PurgeStore) -> int:
-    """Goes on with deletions that were cut off; answers how many are still unfinished."""
-    left = [
-        pair
-        for pair in purges.pending_purges()
-        if not purge_endpoint(*pair, pieces=pieces, purges=purges)
-    ]
-    return len(left)
+    for _ in range(PURGE_PIECES):
+        if desk.purges.purge_subscriptions(project_id, endpoint_id):
+            break
 
 
 def _amend(
     project_id: str,
     endpoint_id: str,
     change: Callable[[Endpoint, int], Endpoint],
-    expected_version: int | None,
+    check: VersionCheck,
     desk: EndpointDesk,
 ) -> Endpoint:
     return amend(
         lambda: desk.endpoints.get_endpoint(project_id, endpoint_id),
         lambda before: change(before, desk.clock.now_ms()),
         lambda after, before: desk.endpoints.replace_endpoint(after, before=before),
-        expected_version=expected_version,
+        check=check,
     )
 
 
 def _project(project_id: str, desk: EndpointDesk) -> Project:
     project = desk.projects.get_project(project_id)
     if project is None:
-        raise NotFound(f"there is no project {project_id}")
+        raise NotFound
     return project
 
 
 def _checked_url(url: str, project: Project, desk: EndpointDesk) -> str:
-    parse_target(
-        url,
-        allow_http=project.allow_http,
-        allow_loopback=desk.allow_loopback and project.allow_http,
-    )
+    try:
+        parse_target(
+            url,
+            allow_http=project.allow_http,
+            allow_loopback=desk.allow_loopback and project.allow_http,
+        )
+    except InvalidInput as error:
+        fault = Fault("/url", error.code, error.message)
+        raise InvalidInput(error.code, error.message, (fault,)) from error
     return url
 
 

@@ -12,7 +12,7 @@ from hooktrace.domain.keys import Scope, StoredKey
 from hooktrace.domain.registry import Project
 from hooktrace.ports import Clock
 from hooktrace.registry_ports import KeyStore, ProjectStore
-from hooktrace.usecases.amend import amend, current
+from hooktrace.usecases.amend import VersionCheck, amend, current
 
 KEYS_PER_PROJECT = 100
 
@@ -21,7 +21,7 @@ KEYS_PER_PROJECT = 100
 class ProjectDesk:
     """What managing projects and keys works with.
 
-    `random_bytes(n)` makes ids and secrets; `make_token(key_id, random_bytes)` a key's token and
+    `random_bytes(n)` makes ids. `make_token(ulid)` makes the token of the key `key_<ulid>` and
     the SHA-256 of its secret.
     """
 
@@ -54,7 +54,7 @@ def create_project(
 
 def get_project(caller: str, project_id: str, *, desk: ProjectDesk) -> Project:
     """The caller's own project. Raises NotFound for every other id."""
-    return current(lambda: _own(caller, project_id, desk), expected_version=None)
+    return current(lambda: _own(caller, project_id, desk))
 
 
 def update_project(
@@ -62,7 +62,7 @@ def update_project(
     project_id: str,
     changes: Mapping[str, Any],
     *,
-    expected_version: int | None,
+    check: VersionCheck,
     desk: ProjectDesk,
 ) -> Project:
     """Sets the given fields. Raises NotFound, PreconditionFailed."""
@@ -70,7 +70,7 @@ def update_project(
         lambda: _own(caller, project_id, desk),
         lambda before: replace(before, **changes),
         lambda after, before: desk.projects.replace_project(after, before=before),
-        expected_version=expected_version,
+        check=check,
     )
 
 
@@ -100,10 +100,10 @@ def _own(caller: str, project_id: str, desk: ProjectDesk) -> Project | None:
 
 
 def _new_key(project_id: str, name: str, scopes: Iterable[Scope], desk: ProjectDesk) -> NewKey:
-    key_id = f"key_{ulid(desk.clock.now_ms(), desk.random_bytes(10))}"
-    token, secret_sha256 = desk.make_token(key_id)
+    key_ulid = ulid(desk.clock.now_ms(), desk.random_bytes(10))
+    token, secret_sha256 = desk.make_token(key_ulid)
     key = StoredKey(
-        key_id=key_id,
+        key_id=f"key_{key_ulid}",
         project_id=project_id,
         secret_sha256=secret_sha256,
         scopes=frozenset(scopes),

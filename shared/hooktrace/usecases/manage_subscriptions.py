@@ -11,7 +11,7 @@ from hooktrace.domain.ids import is_id, ulid
 from hooktrace.domain.registry import State, Subscription
 from hooktrace.ports import Clock
 from hooktrace.registry_ports import EndpointReader, Page, SubscriptionStore
-from hooktrace.usecases.amend import amend, current, remove
+from hooktrace.usecases.amend import VersionCheck, amend, current, remove
 from hooktrace.usecases.select_events import Selection
 
 
@@ -60,7 +60,7 @@ def get_subscription(
     project_id: str, subscription_id: str, *, desk: SubscriptionDesk
 ) -> Subscription:
     """The subscription. Raises NotFound."""
-    return current(_reader(project_id, subscription_id, desk), expected_version=None)
+    return current(_reader(project_id, subscription_id, desk))
 
 
 def list_subscriptions(
@@ -83,7 +83,7 @@ def update_subscription(
     selection: Selection,
     description: str | None,
     *,
-    expected_version: int | None,
+    check: VersionCheck,
     desk: SubscriptionDesk,
 ) -> Subscription:
     """Sets what the selection names, and the description unless None."""
@@ -92,7 +92,7 @@ def update_subscription(
     def change(before: Subscription) -> Subscription:
         return replace(before, **changes, **selection.changes(before))
 
-    return _amend(project_id, subscription_id, change, expected_version, desk)
+    return _amend(project_id, subscription_id, change, check, desk)
 
 
 def set_subscription_state(
@@ -100,7 +100,7 @@ def set_subscription_state(
     subscription_id: str,
     state: State,
     *,
-    expected_version: int | None,
+    check: VersionCheck,
     desk: SubscriptionDesk,
 ) -> Subscription:
     """Enables or disables from the next event on."""
@@ -108,17 +108,17 @@ def set_subscription_state(
     def change(before: Subscription) -> Subscription:
         return replace(before, state=state)
 
-    return _amend(project_id, subscription_id, change, expected_version, desk)
+    return _amend(project_id, subscription_id, change, check, desk)
 
 
 def delete_subscription(
-    project_id: str, subscription_id: str, *, expected_version: int | None, desk: SubscriptionDesk
+    project_id: str, subscription_id: str, *, check: VersionCheck, desk: SubscriptionDesk
 ) -> None:
     """Removes it; the next event does not meet it."""
     remove(
         _reader(project_id, subscription_id, desk),
         desk.subscriptions.delete_subscription,
-        expected_version=expected_version,
+        check=check,
     )
 
 
@@ -132,7 +132,7 @@ def _amend(
     project_id: str,
     subscription_id: str,
     change: Callable[[Subscription], Subscription],
-    expected_version: int | None,
+    check: VersionCheck,
     desk: SubscriptionDesk,
 ) -> Subscription:
     def stamped(before: Subscription) -> Subscription:
@@ -143,11 +143,11 @@ def _amend(
         _reader(project_id, subscription_id, desk),
         stamped,
         lambda after, before: desk.subscriptions.replace_subscription(after, before=before),
-        expected_version=expected_version,
+        check=check,
     )
 
 
 def _unknown_endpoint() -> InvalidInput:
     """The same for another project's endpoint, a deleted one and one that never was."""
-    fault = Fault("/endpoint_id", "unknown_endpoint", "There is no such endpoint in this project.")
-    return InvalidInput("unknown_endpoint", fault.message, (fault,))
+    fault = Fault("/endpoint_id", "unknown_reference", "There is no such endpoint in this project.")
+    return InvalidInput("unknown_reference", fault.message, (fault,))

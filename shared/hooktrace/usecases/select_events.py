@@ -14,6 +14,7 @@ from typing import Any
 from hooktrace.domain.errors import Fault, InvalidInput
 from hooktrace.domain.event_types import EventTypes, parse_event_types
 from hooktrace.domain.filters import Filter, parse_event_pattern, parse_filter
+from hooktrace.domain.filters.values import compact_json
 from hooktrace.domain.registry import Subscription
 
 MEMBERS = ("event_types", "filter", "event_pattern")
@@ -77,4 +78,4 @@ def _filter(name: str, text: str) -> SelectedFilter:
         parsed = parse_filter(text, pointer="/filter")
         return SelectedFilter(parsed, parsed.source_text, None)
     parsed = parse_event_pattern(text, pointer="/event_pattern")
-    return SelectedFilter(parsed, parsed.source_text, text)
+    return SelectedFilter(parsed, parsed.source_text, compact_json(json.loads(text)))

@@ -8,7 +8,10 @@ from typing import Any, Protocol
 from hooktrace.domain.errors import NotFound
 from hooktrace.domain.event_types import EventTypes, parse_event_types
 from hooktrace.domain.filters import FilterEvent, parse_filter
+from hooktrace.domain.ids import ProjectId
 from hooktrace.domain.registry import Subscription
+from hooktrace.domain.strict_json import parse_value
+from hooktrace.usecases.read_trace import ReadTrace
 from hooktrace.usecases.select_events import Selection
 
 
@@ -18,6 +21,20 @@ class StoredEvents(Protocol):
     def get(self, project_id: str, event_id: str) -> FilterEvent | None:
         """The event as filters see it; None when this project has no such event."""
         ...
+
+
+class TracedEvents:
+    """Fulfils `StoredEvents` with the traces of the ledger."""
+
+    def __init__(self, traces: ReadTrace) -> None:
+        self._traces = traces
+
+    def get(self, project_id: str, event_id: str) -> FilterEvent | None:
+        trace = self._traces.event(ProjectId(project_id), event_id)
+        if trace is None or trace.payload is None:
+            return None
+        data = parse_value(trace.payload.data)
+        return FilterEvent(trace.event.type, trace.payload.headers, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +67,7 @@ def stored_event(project_id: str, event_id: str, *, events: StoredEvents) -> Fil
     """The stored event. Raises NotFound, for other projects' events too."""
     event = events.get(project_id, event_id)
     if event is None:
-        raise NotFound("there is no such event in this project")
+        raise NotFound
     return event
 
 

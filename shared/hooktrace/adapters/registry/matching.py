@@ -21,11 +21,11 @@ from hooktrace.adapters.registry.table import Blobs, Put, RegistryTable
 from hooktrace.domain.registry import Changes, MatchingSet, fold_changes
 
 INLINE_SNAPSHOT_BYTES = 300_000
-"""Larger snapshots go to S3: an item holds 400 KB, and reading it costs by its size.
+"""Larger snapshots go to S3: an item holds 400 KB, and reading it costs by its size."""
 
-Each version has its own object. Old ones are left to the bucket's lifecycle rule; when that takes
-the newest one too, readers find no snapshot and the next round of sweep publishes one.
-"""
+VERSION_BYTES = 8
+"""In front of a snapshot in S3. The object is overwritten, so it says its version itself: whichever
+of two writers is last, a reader has a version that fits the data."""
 
 READS = 3
 LONGEST_LOG = 5_000
@@ -92,8 +92,10 @@ class RegistryMatching:
         if item is None:
             return None
         if "blob" in item:
-            data = self.blobs.get(item["blob"]["S"])
-            return None if data is None else (version_of(item), data)
+            stored = self.blobs.get(item["blob"]["S"])
+            if stored is None:
+                return None
+            return int.from_bytes(stored[:VERSION_BYTES], "big"), stored[VERSION_BYTES:]
         return version_of(item), item["data"]["B"]
 
     def write_snapshot(self, project_id: str, version: int, data: bytes) -> None:
@@ -103,8 +105,9 @@ class RegistryMatching:
             return
         fields: dict[str, str | bytes] = {"data": data}
         if len(data) > INLINE_SNAPSHOT_BYTES:
-            fields = {"blob": f"snapshots/{project_id}/{version}"}
-            self.blobs.put(str(fields["blob"]), data)
+            name = f"snapshots/{project_id}"
+            self.blobs.put(name, version.to_bytes(VERSION_BYTES, "big") + data)
+            fields = {"blob": name}
         put = Put(
             to_item(key, fields, version=version),
             over="nothing" if before is None else version_of(before),

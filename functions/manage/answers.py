@@ -1,0 +1,207 @@
+"""The shapes of the manage room's answers, and the records written in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hooktrace.api.http import RawJson, Shape
+from hooktrace.domain.ids import ulid_ms
+from hooktrace.domain.keys import StoredKey
+from hooktrace.domain.registry import Endpoint, Project, Subscription
+from hooktrace.domain.times import rfc3339
+from hooktrace.usecases.manage_projects import NewKey
+
+
+class ProjectView(Shape):
+    """A project."""
+
+    id: str
+    name: str
+    allow_http: bool
+    retention_days: int
+    redact_actual: bool
+    created_at: str
+
+
+class KeyView(Shape):
+    """An API key without its token."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    created_at: str
+
+
+class NewKeyView(KeyView):
+    """A new API key; `token` is in no later answer."""
+
+    token: str
+
+
+class NewProjectView(ProjectView):
+    """A new project with its first key."""
+
+    admin_key: NewKeyView
+
+
+class ProjectList(Shape):
+    """The projects that a key can see."""
+
+    items: list[ProjectView]
+
+
+class KeyList(Shape):
+    """The keys of a project."""
+
+    items: list[KeyView]
+
+
+class EndpointView(Shape):
+    """An endpoint. Secrets are not in it."""
+
+    id: str
+    url: str
+    state: str
+    disabled_reason: str | None
+    """`manual`, `gone` (it answered 410) or `failing` (nothing but failures for 5 days)."""
+    disabled_at: str | None
+    description: str
+    retry_schedule: list[int] | None
+    timeout_seconds: int
+    rate_limit_per_second: int | None
+    concurrency: int | None
+    permanent_statuses: list[int]
+    headers: dict[str, str]
+    payload: str
+    metadata: dict[str, str]
+    created_at: str
+    updated_at: str
+
+
+class EndpointWithSecret(EndpointView):
+    """An endpoint with its new signing secret, which is in no later answer."""
+
+    secret: str
+    previous_secret_expires_at: str | None
+    """Until when the secret before signs too; null when there is none."""
+
+
+class EndpointList(Shape):
+    """A page of endpoints; `next_cursor` is left out on the last one."""
+
+    items: list[EndpointView]
+    next_cursor: str | None = None
+
+
+class SubscriptionView(Shape):
+    """A subscription. `filter` is what is matched, also when an `event_pattern` was given."""
+
+    id: str
+    endpoint_id: str
+    state: str
+    event_types: list[str]
+    filter: Any
+    event_pattern: Any
+    description: str
+    created_at: str
+    updated_at: str
+
+
+class SubscriptionList(Shape):
+    """A page of subscriptions; `next_cursor` is left out on the last one."""
+
+    items: list[SubscriptionView]
+    next_cursor: str | None = None
+
+
+class ClauseView(Shape):
+    """A clause that says no. `actual` is left out when the event has no such value."""
+
+    path: str
+    operator: str
+    expected: Any
+    actual: Any = None
+    clause: str
+    reason: str
+    truncated: bool = False
+
+
+class VerdictView(Shape):
+    """Whether the event would be taken, and by which clauses not."""
+
+    matched: bool
+    type_matched: bool
+    clauses: list[ClauseView]
+
+
+def project_view(project: Project) -> dict[str, object]:
+    return {
+        "id": project.id,
+        "name": project.name,
+        "allow_http": project.allow_http,
+        "retention_days": project.retention_days,
+        "redact_actual": project.redact_actual,
+        "created_at": rfc3339(project.created_ms),
+    }
+
+
+def key_view(key: StoredKey) -> dict[str, object]:
+    return {
+        "id": key.key_id,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "created_at": rfc3339(ulid_ms(key.key_id)),
+    }
+
+
+def new_key_view(new: NewKey) -> dict[str, object]:
+    return key_view(new.key) | {"token": new.token}
+
+
+def endpoint_view(endpoint: Endpoint) -> dict[str, object]:
+    schedule = endpoint.retry_schedule
+    return {
+        "id": endpoint.id,
+        "url": endpoint.url,
+        "state": endpoint.state,
+        "disabled_reason": endpoint.disabled_reason,
+        "disabled_at": None if endpoint.disabled_ms is None else rfc3339(endpoint.disabled_ms),
+        "description": endpoint.description,
+        "retry_schedule": None if schedule is None else list(schedule),
+        "timeout_seconds": endpoint.timeout_seconds,
+        "rate_limit_per_second": endpoint.rate_limit_per_second,
+        "concurrency": endpoint.concurrency,
+        "permanent_statuses": list(endpoint.permanent_statuses),
+        "headers": dict(endpoint.headers),
+        "payload": endpoint.payload,
+        "metadata": dict(endpoint.metadata),
+        "created_at": rfc3339(endpoint.created_ms),
+        "updated_at": rfc3339(endpoint.updated_ms),
+    }
+
+
+def secret_view(endpoint: Endpoint) -> dict[str, object]:
+    newest, *older = endpoint.secrets
+    expires_ms = older[0].expires_ms if older else None
+    return endpoint_view(endpoint) | {
+        "secret": newest.value,
+        "previous_secret_expires_at": None if expires_ms is None else rfc3339(expires_ms),
+    }
+
+
+def subscription_view(subscription: Subscription) -> dict[str, object]:
+    return {
+        "id": subscription.id,
+        "endpoint_id": subscription.endpoint_id,
+        "state": subscription.state,
+        "event_types": list(subscription.event_types),
+        "filter": _raw(subscription.filter_text),
+        "event_pattern": _raw(subscription.event_pattern_text),
+        "description": subscription.description,
+        "created_at": rfc3339(subscription.created_ms),
+        "updated_at": rfc3339(subscription.updated_ms),
+    }
+
+
+def _raw(text: str | None) -> RawJson | None:
+    return None if text is None else RawJson(text.encode())

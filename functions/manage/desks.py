@@ -1,0 +1,33 @@
+"""What the routes of this room work with; made by `wiring`."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hooktrace.api.auth import SECRET_BYTES, hash_secret, make_token
+from hooktrace.usecases.manage_endpoints import EndpointDesk
+from hooktrace.usecases.manage_projects import ProjectDesk
+from hooktrace.usecases.manage_subscriptions import SubscriptionDesk
+from hooktrace.usecases.try_subscription import StoredEvents
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """The collaborators of the use cases, by what they manage."""
+
+    projects: ProjectDesk
+    endpoints: EndpointDesk
+    subscriptions: SubscriptionDesk
+    events: StoredEvents
+
+
+Wired = Callable[[], Desks]
+"""Gives the desks; called when a request comes, not when routes are declared."""
+
+
+def new_token(key_ulid: str) -> tuple[str, str]:
+    """A fresh token of the key `key_<key_ulid>`, and the SHA-256 of its secret."""
+    token = make_token(key_ulid, secrets.token_bytes(SECRET_BYTES))
+    return token, hash_secret(token.split("_", 2)[2])

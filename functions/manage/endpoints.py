@@ -1,0 +1,231 @@
+"""The routes of endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from functions.manage.answers import (
+    EndpointList,
+    EndpointView,
+    EndpointWithSecret,
+    endpoint_view,
+    secret_view,
+)
+from functions.manage.contract import EndpointCreate, EndpointPage, EndpointPatch
+from functions.manage.cursors import read_cursor, write_cursor
+from functions.manage.desks import Wired
+from functions.manage.reading import created, if_match, path_id, tagged
+from hooktrace.api.http import Request, Response, Route, read_json, read_query
+from hooktrace.domain.registry import Endpoint
+from hooktrace.usecases import manage_endpoints as use
+
+TAGS = ("Endpoints",)
+URL_PROBLEMS = ("invalid_url", "blocked_address", "http_not_allowed")
+CHANGE_PROBLEMS = ("not_found", "precondition_failed", "invalid_header")
+
+
+def endpoint_routes(wired: Wired) -> tuple[Route, ...]:
+    """Endpoints: read with any key, changed with an admin key."""
+    return (
+        Route(
+            method="POST",
+            path="/v1/endpoints",
+            handler=partial(_create, wired),
+            scope="admin",
+            operation_id="createEndpoint",
+            summary="Create an endpoint",
+            description="The answer holds its signing secret; it is shown this once.",
+            tags=TAGS,
+            body=EndpointCreate,
+            responses={201: EndpointWithSecret},
+            problems=URL_PROBLEMS,
+        ),
+        Route(
+            method="GET",
+            path="/v1/endpoints",
+            handler=partial(_list, wired),
+            scope="read",
+            operation_id="listEndpoints",
+            summary="List endpoints, oldest first",
+            tags=TAGS,
+            query=EndpointPage,
+            responses={200: EndpointList},
+            problems=("invalid_cursor",),
+        ),
+        Route(
+            method="GET",
+            path="/v1/endpoints/{id}",
+            handler=partial(_get, wired),
+            scope="read",
+            operation_id="getEndpoint",
+            summary="Read an endpoint",
+            tags=TAGS,
+            responses={200: EndpointView, 304: None},
+            problems=("not_found",),
+            headers=("If-None-Match",),
+        ),
+        Route(
+            method="PATCH",
+            path="/v1/endpoints/{id}",
+            handler=partial(_update, wired),
+            scope="admin",
+            operation_id="updateEndpoint",
+            summary="Change settings of an endpoint",
+            tags=TAGS,
+            body=EndpointPatch,
+            responses={200: EndpointView},
+            problems=CHANGE_PROBLEMS + URL_PROBLEMS,
+            headers=("If-Match",),
+        ),
+        Route(
+            method="DELETE",
+            path="/v1/endpoints/{id}",
+            handler=partial(_delete, wired),
+            scope="admin",
+            operation_id="deleteEndpoint",
+            summary="Delete an endpoint and its subscriptions",
+            description="What is pending is cancelled; its deliveries stay readable.",
+            tags=TAGS,
+            responses={204: None},
+            problems=CHANGE_PROBLEMS,
+            headers=("If-Match",),
+        ),
+        _action(wired, "enable", "Enable an endpoint", _enable, EndpointView),
+        _action(
+            wired,
+            "disable",
+            "Disable an endpoint and cancel what is pending",
+            _disable,
+            EndpointView,
+        ),
+        _action(
+            wired,
+            "rotate-secret",
+            "Give an endpoint a new secret; the one before signs too for 24 hours",
+            _rotate,
+            EndpointWithSecret,
+            "too_many_secrets",
+        ),
+    )
+
+
+def _action(
+    wired: Wired,
+    verb: str,
+    summary: str,
+    handler: Callable[[Wired, Request], Response],
+    answer: type[EndpointView],
+    *problems: str,
+) -> Route:
+    name = "".join(word.capitalize() for word in verb.split("-"))
+    return Route(
+        method="POST",
+        path=f"/v1/endpoints/{{id}}/{verb}",
+        handler=partial(handler, wired),
+        scope="admin",
+        operation_id=f"{name[0].lower()}{name[1:]}{'' if 'Secret' in name else 'Endpoint'}",
+        summary=summary,
+        tags=TAGS,
+        responses={200: answer},
+        problems=CHANGE_PROBLEMS + problems,
+        headers=("If-Match",),
+    )
+
+
+def _create(wired: Wired, request: Request) -> Response:
+    given = _given(read_json(request, EndpointCreate))
+    endpoint = use.create_endpoint(request.project_id, given, desk=wired().endpoints)
+    request.log["created"] = endpoint.id
+    return created(f"/v1/endpoints/{endpoint.id}", endpoint.version, secret_view(endpoint))
+
+
+def _list(wired: Wired, request: Request) -> Response:
+    asked = read_query(request, EndpointPage)
+    scope = ("endpoints", request.project_id)
+    page = use.list_endpoints(
+        request.project_id,
+        limit=asked.limit,
+        after=read_cursor(asked.cursor, *scope),
+        desk=wired().endpoints,
+    )
+    body: dict[str, object] = {"items": [endpoint_view(endpoint) for endpoint in page.items]}
+    if page.next_after is not None:
+        body["next_cursor"] = write_cursor(page.next_after, *scope)
+    return Response(200, body)
+
+
+def _get(wired: Wired, request: Request) -> Response:
+    endpoint = use.get_endpoint(request.project_id, path_id(request, "ep"), desk=wired().endpoints)
+    return tagged(request, endpoint.version, endpoint_view(endpoint))
+
+
+def _update(wired: Wired, request: Request) -> Response:
+    endpoint_id = path_id(request, "ep")
+    given = _given(read_json(request, EndpointPatch))
+    endpoint = use.update_endpoint(
+        request.project_id,
+        endpoint_id,
+        given,
+        check=if_match(request),
+        desk=wired().endpoints,
+    )
+    return _answer(request, endpoint)
+
+
+def _delete(wired: Wired, request: Request) -> Response:
+    use.delete_endpoint(
+        request.project_id,
+        path_id(request, "ep"),
+        check=if_match(request),
+        desk=wired().endpoints,
+    )
+    return Response(204)
+
+
+def _enable(wired: Wired, request: Request) -> Response:
+    endpoint = use.enable_endpoint(
+        request.project_id,
+        path_id(request, "ep"),
+        check=if_match(request),
+        desk=wired().endpoints,
+    )
+    return _answer(request, endpoint)
+
+
+def _disable(wired: Wired, request: Request) -> Response:
+    endpoint = use.disable_endpoint(
+        request.project_id,
+        path_id(request, "ep"),
+        "manual",
+        check=if_match(request),
+        desk=wired().endpoints,
+    )
+    return _answer(request, endpoint)
+
+
+def _rotate(wired: Wired, request: Request) -> Response:
+    endpoint = use.rotate_secret(
+        request.project_id,
+        path_id(request, "ep"),
+        check=if_match(request),
+        desk=wired().endpoints,
+    )
+    return tagged(request, endpoint.version, secret_view(endpoint))
+
+
+def _answer(request: Request, endpoint: Endpoint) -> Response:
+    return tagged(request, endpoint.version, endpoint_view(endpoint))
+
+
+def _given(shape: EndpointPatch) -> use.EndpointInput:
+    """The members that the caller wrote, as fields of an endpoint."""
+    fields: dict[str, Any] = shape.model_dump(exclude_unset=True)
+    url = fields.pop("url", None)
+    for name in ("retry_schedule", "permanent_statuses"):
+        if fields.get(name) is not None:
+            fields[name] = tuple(fields[name])
+    if "headers" in fields:
+        fields["headers"] = tuple(fields["headers"].items())
+    return use.EndpointInput(url, fields)

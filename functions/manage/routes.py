@@ -1,0 +1,14 @@
+"""All routes of the manage room, declared without wiring."""
+
+from __future__ import annotations
+
+from functions.manage.desks import Wired
+from functions.manage.endpoints import endpoint_routes
+from functions.manage.projects import project_routes
+from functions.manage.subscriptions import subscription_routes
+from hooktrace.api.http import Route
+
+
+def declare(wired: Wired) -> tuple[Route, ...]:
+    """The routes; `wired` is called when a request comes."""
+    return project_routes(wired) + endpoint_routes(wired) + subscription_routes(wired)

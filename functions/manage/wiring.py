@@ -1,0 +1,71 @@
+"""Environment → adapters → use cases, once, at the first call."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from functools import cache
+
+from functions.manage.desks import Desks, new_token
+from functions.manage.settings import Settings
+from hooktrace.adapters.aws import client
+from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
+from hooktrace.adapters.dynamodb.table import DynamoTable
+from hooktrace.adapters.ledger import TableLedger
+from hooktrace.adapters.registry.registry import Registry, registry_on
+from hooktrace.adapters.s3 import S3Blobs
+from hooktrace.adapters.system import SystemClock
+from hooktrace.api.auth import Authenticator
+from hooktrace.usecases.manage_endpoints import EndpointDesk
+from hooktrace.usecases.manage_projects import ProjectDesk
+from hooktrace.usecases.manage_subscriptions import SubscriptionDesk
+from hooktrace.usecases.read_trace import ReadTrace
+from hooktrace.usecases.try_subscription import TracedEvents
+
+
+@cache
+def settings() -> Settings:
+    return Settings.model_validate(dict(os.environ))
+
+
+@cache
+def _blobs() -> S3Blobs:
+    return S3Blobs(lambda: client("s3"), settings().blobs_bucket)
+
+
+@cache
+def _registry() -> Registry:
+    table = DynamoRegistryTable(client("dynamodb"), settings().registry_table)
+    return registry_on(table, _blobs(), SystemClock().now_ms)
+
+
+@cache
+def authenticate() -> Authenticator:
+    """Keys from the registry, cached for up to 30 seconds."""
+    clock = SystemClock()
+    return Authenticator(_registry().keys.load_key, lambda: clock.now_ms() / 1000)
+
+
+@cache
+def wired() -> Desks:
+    """The desks on the real adapters."""
+    registry, clock = _registry(), SystemClock()
+    ledger = TableLedger(DynamoTable(client("dynamodb"), settings().ledger_table), _blobs())
+    traces = ReadTrace(ledger=ledger, payloads=ledger, shelf=ledger, clock=clock)
+    return Desks(
+        projects=ProjectDesk(
+            registry.projects, registry.keys, clock, secrets.token_bytes, new_token
+        ),
+        endpoints=EndpointDesk(
+            registry.projects,
+            registry.endpoints,
+            registry.subscriptions,
+            clock,
+            secrets.token_bytes,
+            allow_loopback=settings().allow_loopback,
+        ),
+        subscriptions=SubscriptionDesk(
+            registry.endpoints, registry.subscriptions, clock, secrets.token_bytes
+        ),
+        events=TracedEvents(traces),
+    )
