@@ -4,17 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
 from hooktrace.api.auth import ApiKeyIdentity
 from hooktrace.domain.keys import Scope
 
 
 class Shape(BaseModel):
-    """The base of the HTTP shapes: unknown members are refused, values do not change."""
+    """The base of the HTTP shapes: unknown members are refused, values do not change.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    A string under a field is its description in the OpenAPI document.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        # Imported here because only the building of the document comes along.
+        from hooktrace.api.attribute_docs import attribute_docs
+
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, text in attribute_docs(cls).items():
+            if name in properties:
+                properties[name].setdefault("description", text)
+        return schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,6 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "http_not_allowed": ProblemKind(422, "The project allows https only"),
     "blocked_address": ProblemKind(422, "The URL leads to an address that is not allowed"),
     "invalid_secret": ProblemKind(400, "The signing secret is not valid"),
-    "invalid_idempotency_key": ProblemKind(400, "The idempotency key is not valid"),
     "unauthorized": ProblemKind(401, "A valid API key is needed"),
     "insufficient_scope": ProblemKind(403, "The API key may not do this"),
     "not_found": ProblemKind(404, "Not found"),

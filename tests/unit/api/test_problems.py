@@ -46,6 +46,7 @@ def test_every_code_is_documented_with_status_and_title() -> None:
     page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| (\d{3}) \| ([^|]+) \| [^|]+ \|$", page, re.MULTILINE)
     documented = {code: (int(status), title) for code, status, title in rows}
+    assert len(documented) == len(rows), "a code stands twice"
     assert documented == {code: (kind.status, kind.title) for code, kind in PROBLEMS.items()}
 
 
