@@ -6,6 +6,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.acknowledge import acknowledge
 from infra.settings import Settings
 
 MATCH_TIMEOUT_SECONDS = 60
@@ -24,6 +25,11 @@ class Queues(Construct):
         self.deliver_dlq = self._dead_letters("DeliverDlq")
         self.slow_dlq = self._dead_letters("SlowDlq")
         self.notify_dlq = self._dead_letters("NotifyDlq")
+        acknowledge(
+            self.notify_dlq,
+            "AwsSolutions-SQS3",
+            "it is a dead-letter queue: that of the stream mapping, where the rule does not look",
+        )
         self.match = self._queue("Match", MATCH_TIMEOUT_SECONDS, self.match_dlq)
         self.deliver = self._queue("Deliver", deliver_seconds, self.deliver_dlq)
         self.slow = self._queue("Slow", deliver_seconds, self.slow_dlq)

@@ -1,0 +1,110 @@
+"""Queues, their dead letters, and what is read from them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.infra.conftest import Template
+
+QUEUE = "AWS::SQS::Queue"
+MAPPING = "AWS::Lambda::EventSourceMapping"
+DAY = 86_400
+
+
+@pytest.mark.parametrize(
+    ("lane", "on_aws", "locally"), [("Match", 360, 60), ("Deliver", 360, 40), ("Slow", 360, 40)]
+)
+def test_visibility_follows_the_functions_timeout(
+    prod: Template, local: Template, lane: str, on_aws: int, locally: int
+) -> None:
+    for template, seconds in ((prod, on_aws), (local, locally)):
+        main = template.of_type(QUEUE)[_queue_id(template, lane)]["Properties"]
+        assert main["VisibilityTimeout"] == seconds
+
+
+@pytest.mark.parametrize("lane", ["Match", "Deliver", "Slow"])
+def test_each_queue_has_dead_letters_of_its_own(prod: Template, lane: str) -> None:
+    redrive = prod.of_type(QUEUE)[_queue_id(prod, lane)]["Properties"]["RedrivePolicy"]
+    assert redrive["maxReceiveCount"] == 5
+    assert redrive["deadLetterTargetArn"] == _arn(prod.id_of(QUEUE, f"{lane}Dlq"))
+
+
+@pytest.mark.parametrize("lane", ["Match", "Deliver", "Slow", "Notify"])
+def test_dead_letters_are_kept_for_a_fortnight(prod: Template, lane: str) -> None:
+    assert prod.one(QUEUE, f"{lane}Dlq")["MessageRetentionPeriod"] == 14 * DAY
+
+
+def test_every_queue_is_encrypted_and_refuses_plain_http(prod: Template) -> None:
+    queues = prod.of_type(QUEUE)
+    assert len(queues) == 7
+    assert all(q["Properties"]["SqsManagedSseEnabled"] is True for q in queues.values())
+    denied = set()
+    for policy in prod.of_type("AWS::SQS::QueuePolicy").values():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            if statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}:
+                assert statement["Effect"] == "Deny"
+                denied.add(statement["Resource"]["Fn::GetAtt"][0])
+    assert denied == set(queues)
+
+
+@pytest.mark.parametrize(
+    ("lane", "room", "batch", "window", "concurrency"),
+    [
+        ("Match", "match", 10, 0, 50),
+        ("Deliver", "deliver", 10, 0, 50),
+        ("Slow", "deliver", 100, 1, 20),
+    ],
+)
+def test_queues_are_read_in_batches_that_fail_by_item(
+    prod: Template, lane: str, room: str, batch: int, window: int, concurrency: int
+) -> None:
+    mapping = prod.one(MAPPING, f"Workers{lane}")
+    function = prod.id_of("AWS::Lambda::Function", f"{room.title()}Function")
+    assert mapping["EventSourceArn"] == _arn(_queue_id(prod, lane))
+    assert mapping["FunctionName"] == {"Ref": function}
+    assert mapping["BatchSize"] == batch
+    assert mapping["MaximumBatchingWindowInSeconds"] == window
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": concurrency}
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_the_stream_gives_up_on_a_poison_record_and_says_so(prod: Template) -> None:
+    mapping = prod.one(MAPPING, "WorkersStream")
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert mapping["MaximumRetryAttempts"] == 5
+    assert mapping["MaximumRecordAgeInSeconds"] == 6 * 3_600
+    assert mapping["BatchSize"] == 100
+    destination = mapping["DestinationConfig"]["OnFailure"]["Destination"]
+    assert destination == _arn(prod.id_of(QUEUE, "NotifyDlq"))
+
+
+def test_the_stream_leaves_out_removals_and_other_items(prod: Template) -> None:
+    (only,) = prod.one(MAPPING, "WorkersStream")["FilterCriteria"]["Filters"]
+    assert json.loads(only["Pattern"]) == {
+        "eventName": ["INSERT", "MODIFY"],
+        "dynamodb": {"Keys": {"SK": {"S": [{"prefix": "E#"}, {"prefix": "D#"}]}}},
+    }
+
+
+def test_a_message_in_any_dead_letter_queue_raises_an_alarm(prod: Template) -> None:
+    alarms = prod.of_type("AWS::CloudWatch::Alarm").values()
+    watched = {
+        dimension["Value"]["Fn::GetAtt"][0]
+        for alarm in alarms
+        for dimension in alarm["Properties"]["Dimensions"]
+        if dimension["Name"] == "QueueName"
+    }
+    assert watched == {name for name in prod.of_type(QUEUE) if "Dlq" in name}
+
+
+def _queue_id(template: Template, lane: str) -> str:
+    (found,) = [
+        name for name in template.of_type(QUEUE) if f"Queues{lane}" in name and "Dlq" not in name
+    ]
+    return found
+
+
+def _arn(logical_id: str) -> dict[str, list[str]]:
+    return {"Fn::GetAtt": [logical_id, "Arn"]}

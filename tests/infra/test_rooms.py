@@ -1,0 +1,143 @@
+"""Functions and roles: every room as its row in the tables says, and no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from infra.permissions import ROOMS
+from tests.infra.conftest import Template
+
+SHARED = {"LEDGER_TABLE", "REGISTRY_TABLE", "BLOBS_BUCKET", "STAGE"}
+LANES = {"DELIVER_QUEUE_URL", "SLOW_QUEUE_URL"}
+ENVIRONMENT = {
+    "ingest": {"MATCH_QUEUE_URL", "MAX_BODY_BYTES"},
+    "match": LANES,
+    "deliver": LANES | {"ALLOW_LOOPBACK"},
+    "notify": {"BUS_NAME", "DELIVER_QUEUE_URL"},
+    "sweep": LANES
+    | {"MATCH_QUEUE_URL", "MATCH_DLQ_URL", "DELIVER_DLQ_URL", "SLOW_DLQ_URL"}
+    | {"AUDIT_FIRST_SECONDS", "AUDIT_SECOND_SECONDS"},
+    "query": set(),
+    "manage": LANES | {"MATCH_QUEUE_URL", "ALLOW_LOOPBACK"},
+}
+TIMEOUTS = {
+    "ingest": 29,
+    "query": 29,
+    "manage": 29,
+    "match": 60,
+    "deliver": 60,
+    "notify": 30,
+    "sweep": 55,
+}
+every_room = pytest.mark.parametrize("room", sorted(ROOMS))
+
+
+def test_there_is_one_function_to_a_room(prod: Template) -> None:
+    handlers = {f["Properties"]["Handler"] for f in prod.of_type("AWS::Lambda::Function").values()}
+    assert handlers == {f"functions.{room}.handler.handle" for room in ROOMS}
+    assert len(prod.of_type("AWS::Lambda::Function")) == len(ROOMS)
+
+
+@every_room
+def test_functions_are_small_arm_machines(prod: Template, room: str) -> None:
+    function = prod.function(room)
+    assert function["Runtime"] == "python3.13"
+    assert function["Architectures"] == ["arm64"]
+    assert function["MemorySize"] == (512 if room in {"ingest", "query", "manage"} else 256)
+    assert function["Timeout"] == TIMEOUTS[room]
+
+
+@every_room
+def test_the_environment_has_these_names_and_no_others(prod: Template, room: str) -> None:
+    variables = prod.function(room)["Environment"]["Variables"]
+    assert set(variables) == SHARED | ENVIRONMENT[room]
+
+
+def test_stages_differ_in_what_the_local_stack_needs(prod: Template, local: Template) -> None:
+    for template, stage, loopback, deliver_seconds, audit in (
+        (prod, "prod", "false", 60, ("180", "1800")),
+        (local, "local", "true", 40, ("20", "60")),
+    ):
+        deliver = template.function("deliver")
+        assert deliver["Environment"]["Variables"]["STAGE"] == stage
+        assert deliver["Environment"]["Variables"]["ALLOW_LOOPBACK"] == loopback
+        assert deliver["Timeout"] == deliver_seconds
+        sweep = template.function("sweep")["Environment"]["Variables"]
+        assert (sweep["AUDIT_FIRST_SECONDS"], sweep["AUDIT_SECOND_SECONDS"]) == audit
+
+
+@every_room
+def test_logs_are_lean_json_and_forgotten(prod: Template, room: str) -> None:
+    logging = prod.function(room)["LoggingConfig"]
+    assert logging["LogFormat"] == "JSON"
+    assert logging["SystemLogLevel"] == "WARN"
+    group = prod.of_type("AWS::Logs::LogGroup")[logging["LogGroup"]["Ref"]]
+    assert group["Properties"]["RetentionInDays"] == 30
+
+
+@every_room
+def test_a_role_holds_exactly_the_actions_of_its_room(prod: Template, room: str) -> None:
+    role = prod.id_of("AWS::IAM::Role", f"{room.title()}Role")
+    assert prod.function(room)["Role"] == {"Fn::GetAtt": [role, "Arn"]}
+    assert "ManagedPolicyArns" not in prod.of_type("AWS::IAM::Role")[role]["Properties"]
+    actions = {action for statement in _statements(prod, role) for action in _list(statement)}
+    assert actions == ROOMS[room].actions
+
+
+@every_room
+def test_a_role_reaches_this_stacks_own_resources_only(prod: Template, room: str) -> None:
+    role = prod.id_of("AWS::IAM::Role", f"{room.title()}Role")
+    for statement in _statements(prod, role):
+        assert statement["Effect"] == "Allow"
+        resources = statement["Resource"]
+        for resource in resources if isinstance(resources, list) else [resources]:
+            assert resource != "*"
+            assert _owner(resource) in prod.body["Resources"]
+
+
+def test_only_rooms_that_change_subscriptions_write_snapshots() -> None:
+    writers = {
+        room
+        for room, allowed in ROOMS.items()
+        for prefix, actions in allowed.objects
+        if prefix == "snapshots/" and "s3:PutObject" in actions
+    }
+    assert writers == {"manage", "sweep"}
+
+
+def test_query_can_only_read() -> None:
+    reading = ("dynamodb:BatchGet", "dynamodb:Get", "dynamodb:Query", "s3:Get", "logs:")
+    assert all(action.startswith(reading) for action in ROOMS["query"].actions)
+
+
+def test_sweep_wakes_every_minute_and_a_failed_minute_is_not_repeated(prod: Template) -> None:
+    rule = prod.one("AWS::Events::Rule", "EveryMinute")
+    assert rule["ScheduleExpression"] == "rate(1 minute)"
+    (target,) = rule["Targets"]
+    sweep = prod.id_of("AWS::Lambda::Function", "SweepFunction")
+    assert target["Arn"] == {"Fn::GetAtt": [sweep, "Arn"]}
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] == 0
+
+
+def _statements(template: Template, role: str) -> list[dict[str, Any]]:
+    """All of a role's statements; its trust in Lambda is not among them."""
+    found: list[dict[str, Any]] = []
+    for policy in template.of_type("AWS::IAM::Policy").values():
+        if {"Ref": role} in policy["Properties"]["Roles"]:
+            found += policy["Properties"]["PolicyDocument"]["Statement"]
+    return found
+
+
+def _list(statement: dict[str, Any]) -> list[str]:
+    action = statement["Action"]
+    return action if isinstance(action, list) else [action]
+
+
+def _owner(resource: Any) -> str:
+    """The logical id that an ARN, or what is joined to one, begins with."""
+    if "Fn::Join" in resource:
+        resource = resource["Fn::Join"][1][0]
+    owner: str = resource["Fn::GetAtt"][0]
+    return owner
