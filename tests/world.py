@@ -29,6 +29,7 @@ from hooktrace.usecases.match_events import MatchEvents, NotNow
 from hooktrace.usecases.matching_sets import MatchingSets
 from hooktrace.usecases.read_trace import ReadTrace, Trace
 from hooktrace.usecases.roll_up_events import RollUpEvents
+from hooktrace.usecases.steer_delivery import SteerDelivery
 from hooktrace.usecases.sweep import Ages, Sweep
 
 START_MS = 1_790_000_000_000
@@ -303,10 +304,22 @@ class World:
                 self.sweep()
             self.run()
 
-    def trace(self, event: EventRecord) -> Trace:
-        reader = ReadTrace(
+    def reader(self) -> ReadTrace:
+        return ReadTrace(
             ledger=self.ledger, payloads=self.ledger, shelf=self.ledger, clock=self.clock
         )
-        found = reader.event(ProjectId(event.project_id), event.id)
+
+    def steering(self) -> SteerDelivery:
+        return SteerDelivery(
+            traces=self.reader(),
+            ledger=self.ledger,
+            endpoints=self.registry.endpoints,
+            queue=self.deliver_queue,
+            clock=self.clock,
+            chance=self.chance,
+        )
+
+    def trace(self, event: EventRecord) -> Trace:
+        found = self.reader().event(ProjectId(event.project_id), event.id)
         assert found is not None
         return found

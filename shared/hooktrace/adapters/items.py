@@ -3,7 +3,7 @@
 | item | SK | attributes |
 |---|---|---|
 | event | `E#ulid` | v version, s status, t type, z size, u updated, b payload, p payload place, r report and plan, n planned, pp pages, pt page token, e reason, i idempotency key, tp tracestate… |
-| delivery | `D#ulid#endpoint#replay` | v, s, u, m matched by, a attempts, n attempts in all, st step, na next attempt, l lease, h by hand, c cancel, wf waiting for, e |
+| delivery | `D#ulid#endpoint#replay` | v, s, u, m matched by, a attempts, n attempts in all, st step, na next attempt, l lease, h by hand, f forced, rb requested by, c cancel, wf waiting for, e |
 | payload | `B#ulid` | b |
 | plan page | `M#ulid#token#page` | b |
 | attempt | `A#ulid#endpoint#replay#number` | b |
@@ -267,11 +267,13 @@ def delivery_item(record: DeliveryRecord) -> Item:
         item,
         {
             "h": record.by_hand,
+            "rb": record.requested_by,
             "c": record.cancel_reason,
             "e": record.reason,
             "wf": record.waiting_for,
         },
         {
+            "f": int(record.forced) or None,
             "st": record.step or None,
             "na": record.next_attempt_ms,
             "l": record.lease_until_ms,
@@ -312,6 +314,8 @@ def delivery_record(item: Item) -> DeliveryRecord:
         due_ms=_n(item, "da"),
         lease_until_ms=_n(item, "l"),
         by_hand=_s(item, "h"),
+        forced=bool(_n(item, "f")),
+        requested_by=_s(item, "rb"),
         cancel_reason=_s(item, "c"),
         reason=_s(item, "e"),
         waiting_for=_s(item, "wf"),

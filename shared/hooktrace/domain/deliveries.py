@@ -28,6 +28,10 @@ EARLY_MS = 1_000
 """A message up to this much early counts as due (queue delays are whole seconds)."""
 DUE_GRACE_MS = 120_000
 """A queued retry that is also listed in `due` (old events) is looked for this much later."""
+BY_HAND_GRACE_MS = 60_000
+"""An attempt asked for by hand is looked for by sweep so much later, if nobody began it."""
+SCHEDULE_OVER = 1_000_000
+"""The step of a delivery that had ended: after a retry by hand nothing follows by itself."""
 AUDITED_AGE_MS = 25 * 60_000
 """Until this age the audit looks after an event's deliveries; later retries need `due`."""
 
@@ -62,6 +66,7 @@ class DeliveryRecord:
     `attempts` are the latest ones (older ones are kept beside the record); `step` counts the
     retries of the schedule already used; `due_ms` is when sweep must look, if nobody did before;
     `by_hand` names the key id of a manual attempt that is asked for and not yet begun;
+    `forced`: also to an endpoint that is disabled. `requested_by` is the key id that cancelled.
     `cancel_reason` is set while the last attempt is in flight and none may follow it.
     """
 
@@ -80,6 +85,8 @@ class DeliveryRecord:
     due_ms: int | None = None
     lease_until_ms: int | None = None
     by_hand: str | None = None
+    forced: bool = False
+    requested_by: str | None = None
     cancel_reason: str | None = None
     reason: str | None = None
     waiting_for: str | None = None
@@ -207,6 +214,7 @@ def claim(
             next_attempt_ms=None,
             lease_until_ms=now_ms + lease_ms,
             by_hand=None,
+            requested_by=None,
             reason=None,
             waiting_for=None,
             write_token=token,
@@ -299,6 +307,7 @@ def _ended(record: DeliveryRecord, status: DeliveryStatus, reason: str | None) -
         due_ms=None,
         lease_until_ms=None,
         cancel_reason=None,
+        forced=False,
     )
 
 
@@ -322,7 +331,8 @@ def _after_failure(
         chance=chance,
     )
     if delay is None:
-        return _ended(base, DeliveryStatus.FAILED, "attempts_exhausted")
+        why = "manual_attempt_failed" if base.step == SCHEDULE_OVER else "attempts_exhausted"
+        return _ended(base, DeliveryStatus.FAILED, why)
     at = now_ms + round(delay * 1000)
     last = replace(base.attempts[-1], next_attempt_ms=at)
     return replace(
@@ -360,3 +370,41 @@ def end_without_attempt(
     else:
         after = replace(current, cancel_reason=reason)
     return after.written(now_ms=now_ms, token=token)
+
+
+def retry_by_hand(
+    current: DeliveryRecord, key_id: str, *, forced: bool, now_ms: int, token: str
+) -> DeliveryRecord | None:
+    """The delivery with one attempt asked for by hand; None while an attempt is under way.
+
+    Of a delivery that retries, the schedule goes on after a failure; one that had ended gets
+    this attempt and no more. Sweep finds it if the message is lost.
+    """
+    if current.status in {DeliveryStatus.PENDING, DeliveryStatus.DELIVERING}:
+        return None
+    ended = current.status in DELIVERY_ENDS
+    asked = replace(
+        current,
+        status=check_delivery(current.status, DeliveryStatus.DELIVERING),
+        step=SCHEDULE_OVER if ended else current.step,
+        next_attempt_ms=None,
+        due_ms=now_ms + BY_HAND_GRACE_MS,
+        by_hand=key_id,
+        forced=forced,
+        reason=None,
+        requested_by=None,
+    )
+    return asked.written(now_ms=now_ms, token=token)
+
+
+def cancel_by_hand(
+    current: DeliveryRecord, key_id: str, *, now_ms: int, token: str
+) -> DeliveryRecord | None:
+    """The delivery with no further attempt; None when it is at its end already.
+
+    An attempt in flight ends and is recorded; only then the delivery is cancelled.
+    """
+    after = end_without_attempt(
+        current, DeliveryStatus.CANCELLED, "cancelled_by_hand", now_ms=now_ms, token=token
+    )
+    return None if after is None else replace(after, requested_by=key_id, by_hand=None)

@@ -229,7 +229,7 @@ class ClaimAttempts:
         record, now_ms = job.record, self._clock.now_ms()
         before = record if record.version else None
         stop = stop_reason(job.endpoint)
-        if job.endpoint is None or stop is not None:
+        if job.endpoint is None or (stop is not None and not record.forced):
             ended = end_without_attempt(
                 record,
                 DeliveryStatus.CANCELLED,

@@ -63,32 +63,35 @@ class ReadTrace:
             start=start,
         )
 
-    def delivery(self, project: ProjectId, text: str) -> DeliveryRecord | None:
-        """A delivery with its latest attempts; None when this project has no such delivery."""
+    def stored(self, project: ProjectId, text: str) -> DeliveryRecord | None:
+        """A delivery as its record holds it (version 0: planned, not begun), or None."""
         parts = split_delivery_id(text)
-        if parts is None:
-            return None
-        event = self._living(project, parse_event_id(f"evt_{parts[0]}"))
+        event = self._living(project, parse_event_id(f"evt_{parts[0]}")) if parts else None
         if event is None:
             return None
         identifier = DeliveryId(text)
         record = self._ledger.deliveries([(project, identifier)]).get(identifier)
-        if record is None:
-            return next(
-                (
-                    unborn_record(event, p)
-                    for p in planned(event, self._payloads)
-                    if delivery_id(event.ulid, bare(p.endpoint_id), p.replay) == identifier
-                ),
-                None,
-            )
-        if len(record.attempts) < record.attempts_total:
-            room = SHOWN_ATTEMPTS - len(record.attempts)
-            numbers = {a.number for a in record.attempts}
-            shelved = self._shelf.shelved(record, limit=room)
-            older = [a for a in shelved if a.number not in numbers]
-            record = replace(record, attempts=(*older, *record.attempts))
-        return record
+        if record is not None:
+            return record
+        every = planned(event, self._payloads)
+        return next(
+            (
+                unborn_record(event, one)
+                for one in every
+                if delivery_id(event.ulid, bare(one.endpoint_id), one.replay) == identifier
+            ),
+            None,
+        )
+
+    def delivery(self, project: ProjectId, text: str) -> DeliveryRecord | None:
+        """A delivery with its last 100 attempts; None when this project has no such delivery."""
+        record = self.stored(project, text)
+        if record is None or len(record.attempts) == record.attempts_total:
+            return record
+        numbers = {a.number for a in record.attempts}
+        shelved = self._shelf.shelved(record, limit=SHOWN_ATTEMPTS)
+        older = [a for a in shelved if a.number not in numbers]
+        return replace(record, attempts=(*older, *record.attempts)[-SHOWN_ATTEMPTS:])
 
     def _living(self, project: ProjectId, identifier: EventId | None) -> EventRecord | None:
         if identifier is None:

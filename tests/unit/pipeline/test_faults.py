@@ -17,7 +17,6 @@ from hooktrace.domain.messages import encode
 from hooktrace.domain.states import DeliveryStatus, EventStatus
 from hooktrace.usecases.claim_attempts import PutBack, Settled
 from hooktrace.usecases.ingest_event import match_task
-from hooktrace.usecases.read_trace import ReadTrace
 from hooktrace.usecases.sweep import Ages
 from tests.world import WorkerDied, World, answer
 
@@ -372,10 +371,7 @@ def test_fc_63_the_attempt_list_grows_past_what_an_item_holds(world: World) -> N
     assert delivery.attempts_total == 131
     reader_view = world.trace(event).deliveries[0]
     assert reader_view.attempts[-1].number == 131
-    reader = ReadTrace(
-        ledger=world.ledger, payloads=world.ledger, shelf=world.ledger, clock=world.clock
-    )
-    whole = reader.delivery(ProjectId(world.project.id), delivery.id)
+    whole = world.reader().delivery(ProjectId(world.project.id), delivery.id)
     assert whole is not None
     assert [a.number for a in whole.attempts] == list(range(32, 132))
 

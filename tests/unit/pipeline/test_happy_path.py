@@ -10,7 +10,6 @@ from standardwebhooks import Webhook
 from hooktrace.adapters.items import item_bytes
 from hooktrace.domain.ids import ProjectId
 from hooktrace.domain.states import DeliveryStatus, EventStatus
-from hooktrace.usecases.read_trace import ReadTrace
 from tests.world import World
 
 ORDER = {
@@ -136,10 +135,7 @@ def test_a_delivery_not_begun_is_shown_as_pending(world: World) -> None:
     assert trace.event.status is EventStatus.DELIVERING
     (delivery,) = trace.deliveries
     assert delivery.status is DeliveryStatus.PENDING
-    reader = ReadTrace(
-        ledger=world.ledger, payloads=world.ledger, shelf=world.ledger, clock=world.clock
-    )
-    alone = reader.delivery(ProjectId(world.project.id), delivery.id)
+    alone = world.reader().delivery(ProjectId(world.project.id), delivery.id)
     assert alone == delivery
 
 

@@ -1,0 +1,115 @@
+"""Retry or cancel a delivery by hand; races with the schedule are decided by the version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hooktrace.domain.deliveries import (
+    DeliveryRecord,
+    cancel_by_hand,
+    next_number,
+    retry_by_hand,
+)
+from hooktrace.domain.errors import Conflict, NotFound, Unavailable
+from hooktrace.domain.events import PlannedDelivery
+from hooktrace.domain.ids import ProjectId
+from hooktrace.ports import Chance, Clock, Ledger, Lost, TaskQueue, Write
+from hooktrace.registry_ports import EndpointReader
+from hooktrace.usecases.match_events import deliver_task
+from hooktrace.usecases.read_trace import ReadTrace
+
+ROUNDS = 6
+
+
+class SteerDelivery:
+    """The use cases behind `POST /v1/deliveries/{id}/retry` and `/cancel`."""
+
+    def __init__(
+        self,
+        *,
+        traces: ReadTrace,
+        ledger: Ledger,
+        endpoints: EndpointReader,
+        queue: TaskQueue,
+        clock: Clock,
+        chance: Chance,
+    ) -> None:
+        self._traces = traces
+        self._ledger = ledger
+        self._endpoints = endpoints
+        self._queue = queue
+        self._clock = clock
+        self._chance = chance
+
+    def retry(self, project: ProjectId, text: str, key_id: str, *, force: bool) -> DeliveryRecord:
+        """Asks for one attempt now; answers with the delivery as it stands then.
+
+        Parts, in this order: (1) the record, `delivering` with the key id and an entry in `due`;
+        (2) the deliver message. A crash between them: sweep sends it within two minutes.
+        Raises NotFound; Conflict when an attempt is under way, or the endpoint is deleted, or
+        disabled and `force` was not given; Unavailable.
+        """
+
+        def decide(record: DeliveryRecord) -> DeliveryRecord:
+            self._check_endpoint(project, record, force=force)
+            after = retry_by_hand(
+                record,
+                key_id,
+                forced=force,
+                now_ms=self._clock.now_ms(),
+                token=self._chance.token(),
+            )
+            if after is None:
+                raise Conflict(
+                    "An attempt of this delivery is under way or queued already.",
+                    code="delivery_in_flight",
+                )
+            return after
+
+        record = self._change(project, text, decide)
+        event = self._ledger.events([(project, record.event_id)]).get(record.event_id)
+        if event is None:
+            raise NotFound
+        plan = PlannedDelivery(record.endpoint_id, record.matched_by, record.replay)
+        self._queue.send([(deliver_task(event, plan, event.packed, next_number(record)), 0)])
+        return record
+
+    def cancel(self, project: ProjectId, text: str, key_id: str) -> DeliveryRecord:
+        """No further attempt; one in flight ends and is recorded. One conditional write.
+
+        Raises NotFound; Conflict when the delivery is at its end; Unavailable.
+        """
+
+        def decide(record: DeliveryRecord) -> DeliveryRecord:
+            after = cancel_by_hand(
+                record, key_id, now_ms=self._clock.now_ms(), token=self._chance.token()
+            )
+            if after is None:
+                raise Conflict(f"The delivery is {record.status}: nothing is left to cancel.")
+            return after
+
+        return self._change(project, text, decide)
+
+    def _check_endpoint(self, project: ProjectId, record: DeliveryRecord, *, force: bool) -> None:
+        endpoint = self._endpoints.get_endpoint(project, record.endpoint_id)
+        if endpoint is None:
+            raise Conflict("The endpoint of this delivery was deleted.")
+        if endpoint.state == "disabled" and not force:
+            raise Conflict(
+                "The endpoint is disabled. Enable it, or retry with `force`.",
+                code="endpoint_disabled",
+            )
+
+    def _change(
+        self, project: ProjectId, text: str, decide: Callable[[DeliveryRecord], DeliveryRecord]
+    ) -> DeliveryRecord:
+        for _ in range(ROUNDS):
+            record = self._traces.stored(project, text)
+            if record is None:
+                raise NotFound
+            after = decide(record)
+            before = record if record.version else None
+            (answer,) = self._ledger.write([Write(after, before)])
+            if not isinstance(answer, Lost):
+                return after
+        raise Unavailable("the delivery keeps changing")
