@@ -115,7 +115,7 @@ def subscription_routes(wired: Wired) -> tuple[Route, ...]:
             tags=TAGS,
             body=SubscriptionTest,
             responses={200: VerdictView},
-            problems=("invalid_filter", "invalid_event", "unknown_reference"),
+            problems=("invalid_filter", "invalid_event_type", "unknown_reference"),
         ),
     )
 

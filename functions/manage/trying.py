@@ -55,7 +55,7 @@ def _event(given: SubscriptionTest, project_id: str, wired: Wired) -> FilterEven
             check_event_type(sample.type)
         except InvalidInput as error:
             fault = Fault("/event/type", "invalid_event_type", error.message)
-            raise InvalidInput("invalid_event", error.message, (fault,)) from None
+            raise InvalidInput("invalid_event_type", error.message, (fault,)) from None
         return FilterEvent(sample.type, sample.headers, sample.data)
     event_id = given.event_id or ""
     try:
