@@ -12,6 +12,8 @@ from pathlib import Path
 
 STOP_SECONDS = 10
 
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
 
 class LocalStackError(Exception):
     """Something on this machine is in the way; the message says what, in one line."""
@@ -44,6 +46,7 @@ class Background:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        _children[process.pid] = process
         self.pid_file.write_text(str(process.pid), encoding="utf-8")
 
     def pid(self) -> int | None:
@@ -52,7 +55,8 @@ class Background:
             pid = int(self.pid_file.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return None
-        _reap(pid)
+        if pid in _children:
+            _children[pid].poll()  # takes the exit status, or the pid would stay taken
         ps = ["ps", "-o", "command=", "-p", str(pid)]
         shown = subprocess.run(ps, capture_output=True, text=True, check=False).stdout
         return pid if self.name in shown and "<defunct>" not in shown else None
@@ -73,11 +77,3 @@ class Background:
         """The last line of its log, for an error message."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1] if lines else "it said nothing"
-
-
-def _reap(pid: int) -> None:
-    """Take the exit status, where it was this process that started it."""
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return
