@@ -7,6 +7,7 @@ that the receiver got has a valid signature and the exact bytes of the event's d
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections import Counter
@@ -21,8 +22,8 @@ from tools.demo.samples import FAILS, SUBSCRIPTIONS, WORKS, Sample, expected, lo
 from tools.demo.stack import DemoError, Stack, connect
 
 ROOT = Path(__file__).resolve().parents[2]
-STATE = ROOT / ".hooktrace" / "local.json"
 SAMPLES = ROOT / "node_modules/@octokit/webhooks-examples/api.github.com/index.json"
+DEFAULT_PORT = "4566"
 WAIT_SECONDS = 180.0
 POLL_SECONDS = 0.5
 
@@ -32,17 +33,23 @@ Traces = Mapping[str, Mapping[str, Any]]
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the demo; 0 when all is as expected, else 1 and one line that says what is not."""
     parser = argparse.ArgumentParser(prog="python -m tools.demo", description=__doc__)
-    parser.add_argument("--state", type=Path, default=STATE, help="file that describes the stack")
+    parser.add_argument("--state", type=Path, help="file that describes the stack")
     parser.add_argument("--samples", type=Path, default=SAMPLES, help="the payloads' index.json")
     parser.add_argument("--wait", type=float, default=WAIT_SECONDS, help="seconds for outcomes")
     options = parser.parse_args(argv)
     try:
-        with connect(options.state) as stack:
+        with connect(options.state or state_file()) as stack:
             run(stack, _samples(options.samples), options.wait)
     except DemoError as error:
         print(f"demo: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     return 0
+
+
+def state_file() -> Path:
+    """What the local stack wrote about itself, on the port of HOOKTRACE_PORT."""
+    port = os.environ.get("HOOKTRACE_PORT", DEFAULT_PORT)
+    return ROOT / ".hooktrace" / ("local.json" if port == DEFAULT_PORT else f"local-{port}.json")
 
 
 def run(stack: Stack, samples: Sequence[Sample], wait_seconds: float) -> None:
