@@ -6,7 +6,7 @@ HOOKTRACE_PORT ?= 4566
 export HOOKTRACE_PORT
 export PYTHONPATH := .:shared
 
-.PHONY: help setup demo up down deploy status test check format bench locks clean
+.PHONY: help setup demo up down deploy status test cover check format bench locks clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -31,6 +31,9 @@ status: setup ## what runs, and where
 
 test: setup ## all tests; the emulator and the stack are started by those that need them
 	@$(PY) -m pytest -q -n $(PYTEST_WORKERS) --dist loadgroup $(TESTS)
+
+cover: setup ## all tests, with the branches that none of them takes
+	@$(PY) -m pytest -q -n $(PYTEST_WORKERS) --dist loadgroup --cov --cov-report term-missing:skip-covered $(TESTS)
 
 check: setup ## lint, format, types, architecture
 	@$(PY) -m ruff check
