@@ -9,9 +9,9 @@ from contextlib import suppress
 import pytest
 
 from hooktrace.domain.errors import InvalidInput
+from hooktrace.domain.json_faults import MAX_INTEGER_DIGITS
 from hooktrace.domain.strict_json import (
     MAX_DEPTH,
-    MAX_INTEGER_DIGITS,
     parse_object,
     parse_value,
     split_items,

@@ -36,11 +36,25 @@ class Shape(BaseModel):
         return schema
 
 
-@dataclass(frozen=True, slots=True)
 class RawJson:
-    """A JSON text (valid UTF-8) that goes into a response as it stands."""
+    """A JSON text (valid UTF-8) that goes into a response as it stands.
 
-    text: bytes
+    Not a dataclass: pydantic would take one that stands in a field of type Any to pieces.
+    """
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RawJson) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __repr__(self) -> str:
+        return f"RawJson({self.text!r})"
 
 
 @dataclass(frozen=True, slots=True)

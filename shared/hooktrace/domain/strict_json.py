@@ -25,20 +25,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate, islice
+from itertools import accumulate
 from math import isinf
 
-from hooktrace.domain.errors import Fault, InvalidInput
+from hooktrace.domain.errors import InvalidInput
+from hooktrace.domain.json_faults import (
+    explained,
+    refusal,
+    refuse_rest,
+    skip_space,
+    syntax_error,
+    whole,
+)
 
 MAX_DEPTH = 128
-MAX_INTEGER_DIGITS = 4300
-MAX_FAULTS = 10
-MAX_POINTER = 500
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_SPACE = re.compile(r"[ \t\n\r]*+")
 # A string up to its closing quote or, when it has none, to the end: it always matches.
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
 _STRINGS = re.compile(_STRING, re.DOTALL)
@@ -74,19 +77,19 @@ class ParsedObject:
 def parse_object(body: bytes, *, max_depth: int = MAX_DEPTH) -> ParsedObject:
     """A document that must be a JSON object. Raises InvalidInput with the codes above."""
     text = _text_of(body, max_depth)
-    start = _skip(text, 0)
+    start = skip_space(text, 0)
     if text[start : start + 1] != "{":
         _parse(text)
-        raise _refusal("not_an_object", "The document must be a JSON object.")
+        raise refusal("not_an_object", "The document must be a JSON object.")
     try:
         members, spans = _members(text, start)
         _check_surrogates(text)
     except _RefusedError:
-        raise _explained(text) from None
+        raise explained(text) from None
     except json.JSONDecodeError as error:
-        raise _syntax(text, error) from None
+        raise syntax_error(text, error) from None
     except ValueError:  # the interpreter's limit for the digits of an integer
-        raise _explained(text) from None
+        raise explained(text) from None
     return ParsedObject(members, text, spans)
 
 
@@ -117,31 +120,35 @@ def split_items(body: bytes, name: str, *, max_items: int) -> list[bytes]:
             items.append(body[start : found.start()].strip(b" \t\n\r"))
             start = found.end()
             if len(items) > max_items:
-                raise _refusal("invalid_field", f"`{name}` may have at most {max_items} items.")
+                raise refusal("invalid_field", f"`{name}` may have at most {max_items} items.")
             if token == b"]":
                 break
         elif token in (b"]", b"}"):
             depth -= 1
     else:
-        raise _refusal("invalid_json", f"The array `{name}` is not closed.")
+        raise refusal("invalid_json", f"The array `{name}` is not closed.")
     if re.fullmatch(rb"[ \t\n\r]*+\}[ \t\n\r]*+", body[start:]) is None:
         raise _not_a_list(name)
     return [] if items == [b""] else items
 
 
+def _not_a_list(name: str) -> InvalidInput:
+    return refusal("invalid_field", f'The document must be {{"{name}": [...]}} and no more.')
+
+
 class _RefusedError(Exception):
-    """A value of the document is refused; `_explained` finds out which."""
+    """A value of the document is refused; `explained` finds out which."""
 
 
 def _text_of(body: bytes, max_depth: int) -> str:
     if body.startswith(_BYTE_ORDER_MARK):
-        raise _refusal(
+        raise refusal(
             "invalid_json", "The document starts with a byte order mark. Send UTF-8 without one."
         )
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
-        raise _refusal(
+        raise refusal(
             "invalid_unicode", f"The document is not valid UTF-8 at byte {error.start}."
         ) from None
     if body.count(b"[") + body.count(b"{") > max_depth:
@@ -157,25 +164,20 @@ def _check_depth(body: bytes, max_depth: int) -> None:
     for found in _STRUCTURE.finditer(body):
         depth += _STEP.get(found[0][0], 0)
         if depth > max_depth:
-            raise _refusal(
+            raise refusal(
                 "too_deep",
                 f"Objects and arrays are nested more than {max_depth} levels deep "
                 f"at byte {found.start()}.",
             )
 
 
-def _skip(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
-
-
 def _members(text: str, start: int) -> tuple[dict[str, object], dict[str, tuple[int, int]]]:
     """The members of the object at `start` and the place of each value; nothing may follow it."""
     members: dict[str, object] = {}
     spans: dict[str, tuple[int, int]] = {}
-    at = _skip(text, start + 1)
+    at = skip_space(text, start + 1)
     if text[at : at + 1] == "}":
-        _end(text, at + 1)
+        refuse_rest(text, at + 1)
         return members, spans
     while True:
         if text[at : at + 1] != '"':
@@ -183,45 +185,32 @@ def _members(text: str, start: int) -> tuple[dict[str, object], dict[str, tuple[
         name, at = _STRICT.raw_decode(text, at)
         if name in members:
             raise _RefusedError
-        at = _skip(text, at)
+        at = skip_space(text, at)
         if text[at : at + 1] != ":":
             raise json.JSONDecodeError("a colon is expected", text, at)
-        begin = _skip(text, at + 1)
+        begin = skip_space(text, at + 1)
         members[name], end = _STRICT.raw_decode(text, begin)
         spans[name] = (begin, end)
-        at = _skip(text, end)
+        at = skip_space(text, end)
         mark = text[at : at + 1]
         if mark == "}":
-            _end(text, at + 1)
+            refuse_rest(text, at + 1)
             return members, spans
         if mark != ",":
             raise json.JSONDecodeError("a comma or a closing brace is expected", text, at)
-        at = _skip(text, at + 1)
-
-
-def _end(text: str, at: int) -> None:
-    at = _skip(text, at)
-    if at < len(text):
-        raise json.JSONDecodeError("nothing may follow the document", text, at)
+        at = skip_space(text, at + 1)
 
 
 def _parse(text: str) -> object:
     try:
-        value = _whole(_STRICT, text)
+        value = whole(_STRICT, text)
         _check_surrogates(text)
     except _RefusedError:
-        raise _explained(text) from None
+        raise explained(text) from None
     except json.JSONDecodeError as error:
-        raise _syntax(text, error) from None
+        raise syntax_error(text, error) from None
     except ValueError:  # the interpreter's limit for the digits of an integer
-        raise _explained(text) from None
-    return value
-
-
-def _whole(decoder: json.JSONDecoder, text: str) -> object:
-    value: object
-    value, end = decoder.raw_decode(text, _skip(text, 0))
-    _end(text, end)
+        raise explained(text) from None
     return value
 
 
@@ -250,133 +239,3 @@ def _refuse(_: str) -> object:
 
 
 _STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse)
-
-
-# What follows runs only on documents that were refused: it says where and why.
-
-
-@dataclass(frozen=True, slots=True)
-class _Bad:
-    code: str
-    message: str
-
-
-class _Pairs(list[tuple[str, object]]):
-    """An object with all its members, also those of the same name."""
-
-
-def _float_or_bad(digits: str) -> object:
-    if isinf(float(digits)):
-        return _Bad("number_out_of_range", "The number is beyond the range of a binary64.")
-    return 0.0
-
-
-def _int_or_bad(digits: str) -> object:
-    if len(digits.lstrip("-")) > MAX_INTEGER_DIGITS:
-        return _Bad(
-            "number_out_of_range", f"An integer may have at most {MAX_INTEGER_DIGITS} digits."
-        )
-    return 0
-
-
-def _constant_bad(word: str) -> object:
-    return _Bad("invalid_json", f"{word} is not JSON. Send null or a string.")
-
-
-_LENIENT = json.JSONDecoder(
-    object_pairs_hook=_Pairs,
-    parse_float=_float_or_bad,
-    parse_int=_int_or_bad,
-    parse_constant=_constant_bad,
-)
-
-
-def _explained(text: str) -> InvalidInput:
-    try:
-        document = _whole(_LENIENT, text)
-    except json.JSONDecodeError as error:
-        return _syntax(text, error)
-    faults = tuple(islice(_faults(document), MAX_FAULTS))
-    first = faults[0]
-    where = f" (at {first.pointer})" if first.pointer else ""
-    return InvalidInput(first.code, f"{first.message.removesuffix('.')}{where}.", faults)
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a value stands. Written out only for a fault: names may be as long as the document."""
-
-    parent: _Place | None = None
-    step: str | int = ""
-
-    def pointer(self) -> str:
-        steps: list[str] = []
-        place = self
-        while place.parent is not None:
-            steps.append(_escaped(str(place.step)))
-            place = place.parent
-        pointer = "".join(f"/{step}" for step in reversed(steps))
-        return pointer if len(pointer) <= MAX_POINTER else f"{pointer[:MAX_POINTER]}..."
-
-
-def _faults(document: object) -> Iterator[Fault]:
-    """The faults in the order of the document; the stack replaces recursion."""
-    stack: list[tuple[_Place, object]] = [(_Place(), document)]
-    while stack:
-        place, value = stack.pop()
-        if isinstance(value, _Bad):
-            yield Fault(place.pointer(), value.code, value.message)
-        elif isinstance(value, str) and not _encodable(value):
-            message = "Half of a surrogate pair is not text."
-            yield Fault(place.pointer(), "invalid_unicode", message)
-        elif isinstance(value, _Pairs):
-            yield from _name_faults(place, value)
-            stack.extend((_Place(place, name), child) for name, child in reversed(value))
-        elif isinstance(value, list):
-            last = len(value) - 1
-            stack.extend((_Place(place, last - at), child) for at, child in enumerate(value[::-1]))
-
-
-def _name_faults(place: _Place, pairs: _Pairs) -> Iterator[Fault]:
-    seen: set[str] = set()
-    for name, _ in pairs:
-        if name in seen:
-            message = "The member name stands here twice."
-            yield Fault(_Place(place, name).pointer(), "duplicate_name", message)
-        elif not _encodable(name):
-            message = "Half of a surrogate pair in a member name is not text."
-            yield Fault(_Place(place, name).pointer(), "invalid_unicode", message)
-        seen.add(name)
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _escaped(name: str) -> str:
-    """A member name as a part of a JSON pointer; what cannot be encoded is written as escapes."""
-    plain = name.encode("utf-8", "backslashreplace").decode()
-    return plain.replace("~", "~0").replace("/", "~1")
-
-
-def _syntax(text: str, error: json.JSONDecodeError) -> InvalidInput:
-    if not text.strip(" \t\n\r"):
-        return _refusal("invalid_json", "The document is empty.")
-    offset = len(text[: error.pos].encode())
-    return _refusal(
-        "invalid_json",
-        f"Not valid JSON at byte {offset} (line {error.lineno}, column {error.colno}): "
-        f"{error.msg}.",
-    )
-
-
-def _not_a_list(name: str) -> InvalidInput:
-    return _refusal("invalid_field", f'The document must be {{"{name}": [...]}} and no more.')
-
-
-def _refusal(code: str, message: str) -> InvalidInput:
-    return InvalidInput(code, message, (Fault("", code, message),))

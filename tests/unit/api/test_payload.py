@@ -182,6 +182,18 @@ def test_json_of_models_sets_and_raw_texts() -> None:
     assert encode_json(frozenset({"b", "a"})) == '["a","b"]'
 
 
+class Stored(Shape):
+    data: Any
+    things: list[Any] = []  # noqa: RUF012 - pydantic copies it
+
+
+def test_raw_texts_survive_inside_models() -> None:
+    stored = Stored(data=RawJson(b"1.0"), things=[Stored(data={"x": RawJson(b"1e2")})])
+    assert encode_json({"stored": stored}) == (
+        '{"stored":{"data":1.0,"things":[{"data":{"x":1e2},"things":[]}]}}'
+    )
+
+
 def test_fc_12_output_is_valid_utf_8_whatever_is_inside() -> None:
     text = encode_json({"title": "a \ud83d b", "k": "é"})
     assert text.encode() == '{"title":"a \\ud83d b","k":"é"}'.encode()
