@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from hooktrace.api.http import Shape
 
@@ -174,8 +175,9 @@ class EventPage(Shape):
 
     items: list[EventSummary]
     next_cursor: str | None
+    """Send it as `cursor` with the same query. Null on the last page only."""
     looked_until: str | None
-    """How far this page has looked (the time of the last event seen)."""
+    """How far this page has looked (time of acceptance); null when it reached the end."""
 
 
 class DeliveryPage(Shape):
@@ -183,7 +185,74 @@ class DeliveryPage(Shape):
 
     items: list[Delivery]
     next_cursor: str | None
+    """Send it as `cursor` with the same query. Null on the last page only."""
     looked_until: str | None
+    """How far this page has looked (acceptance of the event); null when it reached the end."""
+
+
+def _three_digits(value: object) -> object:
+    text = str(value)
+    if len(text) != 3 or not (text.isascii() and text.isdigit()):
+        message = "Give an HTTP status of three digits, such as 503."
+        raise PydanticCustomError("invalid_parameter", message)
+    return int(text)
+
+
+_ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
+
+Types = Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]], Field(max_length=20)]
+EndpointIds = Annotated[list[Annotated[str, Field(pattern=f"^ep_{_ULID}$")]], Field(max_length=20)]
+SubscriptionIds = Annotated[
+    list[Annotated[str, Field(pattern=f"^sub_{_ULID}$")]], Field(max_length=20)
+]
+IdempotencyKeys = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=255)]], Field(max_length=20)
+]
+Statuses = Annotated[
+    list[Annotated[int, Field(ge=100, le=599), BeforeValidator(_three_digits)]],
+    Field(max_length=20),
+]
+
+
+class ListQuery(Shape):
+    """Parameters that both lists have. One that stands several times takes any of its values."""
+
+    type: Types = Field(default_factory=list)
+    """The event type, exactly."""
+    endpoint_id: EndpointIds = Field(default_factory=list)
+    subscription_id: SubscriptionIds = Field(default_factory=list)
+    trigger: list[Literal["automatic", "manual"]] = Field(default_factory=list, max_length=2)
+    """An attempt was made by the schedule, or asked for by hand. Together with `outcome` and
+    `response_status` it asks for one attempt that satisfies all three. The latest attempts that
+    the delivery's record holds (at least ten) are looked at."""
+    outcome: list[OutcomeName] = Field(default_factory=list, max_length=9)
+    response_status: Statuses = Field(default_factory=list)
+    """The HTTP status that the endpoint answered an attempt with."""
+    idempotency_key: IdempotencyKeys = Field(default_factory=list)
+    since: str | None = None
+    """Accepted at this time or later: RFC 3339 with zone, or back from now: `-24h`, `-90m`,
+    `-7d`."""
+    until: str | None = None
+    """Accepted before this time; the forms of `since`. A list in ascending order without it ends
+    where it began: it covers what had been accepted then."""
+    order: Literal["desc", "asc"] = "desc"
+    """By the time the event was accepted; `desc` has the newest first."""
+    limit: int = Field(default=50, ge=1, le=200)
+    """The most items of this page."""
+    cursor: str | None = None
+    """`next_cursor` of the page before, with the same filters and order."""
+
+
+class EventListQuery(ListQuery):
+    """Which events. What is asked of deliveries, one delivery of the event must satisfy."""
+
+    status: list[EventStatusName] = Field(default_factory=list, max_length=7)
+
+
+class DeliveryListQuery(ListQuery):
+    """Which deliveries. `type` and `idempotency_key` are those of the event."""
+
+    status: list[DeliveryStatusName] = Field(default_factory=list, max_length=6)
 
 
 class TraceQuery(Shape):

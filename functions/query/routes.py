@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from functions.query import contract, view
+from functions.query.lists import Wired as ListsWired
+from functions.query.lists import declare_lists
 from hooktrace.api.bundled import load_document, read_document
 from hooktrace.api.docs_page import render
 from hooktrace.api.http import (
@@ -21,7 +23,7 @@ from hooktrace.domain.ids import ProjectId
 from hooktrace.usecases.read_trace import ReadTrace
 
 
-class Wired(Protocol):
+class Wired(ListsWired, Protocol):
     """What the routes need."""
 
     @property
@@ -67,6 +69,7 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
         )
 
     return (
+        *declare_lists(wired),
         Route(
             method="GET",
             path="/v1/events/{id}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,11 +12,15 @@ from hooktrace.adapters.aws import client
 from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.dynamodb.table import DynamoTable
 from hooktrace.adapters.ledger import TableLedger
+from hooktrace.adapters.lists import TableLists
 from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.system import SystemClock
 from hooktrace.api.auth import Authenticator
+from hooktrace.usecases.list_records import ListRecords
 from hooktrace.usecases.read_trace import ReadTrace
+
+READERS = 8  # Queries of one page that run side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,7 @@ class Wired:
 
     authenticate: Authenticator
     traces: ReadTrace
+    lists: ListRecords
 
 
 @cache
@@ -33,8 +39,18 @@ def wired() -> Wired:
     blobs = S3Blobs(lambda: client("s3"), names.blobs_bucket)
     table = DynamoRegistryTable(client("dynamodb"), names.registry_table)
     registry = registry_on(table, blobs, clock.now_ms)
-    ledger = TableLedger(DynamoTable(client("dynamodb"), names.ledger_table), blobs)
+    ledger_table = DynamoTable(client("dynamodb"), names.ledger_table)
+    ledger = TableLedger(ledger_table, blobs)
+    lists = TableLists(ledger_table, ThreadPoolExecutor(READERS, thread_name_prefix="list"))
     return Wired(
         authenticate=Authenticator(registry.keys.load_key, lambda: clock.now_ms() / 1000),
         traces=ReadTrace(ledger=ledger, payloads=ledger, shelf=ledger, clock=clock),
+        lists=ListRecords(
+            ledger=ledger,
+            payloads=ledger,
+            lists=lists,
+            projects=registry.projects,
+            keys=lists,
+            clock=clock,
+        ),
     )

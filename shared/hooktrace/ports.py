@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from hooktrace.domain.attempts import OutgoingRequest, SendResult
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
 from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import DeliveryId, EventId, ProjectId
+from hooktrace.domain.listing import RecordKind
 from hooktrace.domain.messages import Task
 
 Record = EventRecord | DeliveryRecord
@@ -93,6 +94,23 @@ class AttemptShelf(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class KeyClaim:
+    """What an idempotency key stands for: an event, the bytes it came with, until when (s)."""
+
+    event_id: EventId
+    fingerprint: str
+    expires_s: int
+
+
+class IdempotencyKeys(Protocol):
+    """Idempotency keys of a project."""
+
+    def claim(self, project: ProjectId, key: str, mine: KeyClaim, *, now_s: int) -> KeyClaim:
+        """The claim that stands: `mine` if the key was free or its claim expired."""
+        ...
+
+
 class LedgerScan(Protocol):
     """What sweep looks through."""
 
@@ -104,6 +122,68 @@ class LedgerScan(Protocol):
 
     def due(self, until_ms: int, *, limit: int) -> list[tuple[ProjectId, DeliveryId]]:
         """Up to `limit` deliveries whose due time has come, earliest first, over all projects."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One sorted row of records: a shard of a project, or one partition of an index.
+
+    `name` is the key of the index (a status or an endpoint id), `shard` None where it has none.
+    """
+
+    project_id: ProjectId
+    kind: RecordKind
+    shard: int | None
+    index: Literal["attention", "by_endpoint"] | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRead:
+    """Up to `limit` entries of a lane with low <= place < high (see `hooktrace.domain.listing`)."""
+
+    lane: Lane
+    low: str
+    high: str
+    limit: int
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record in a lane. An index knows its place only; its record must be read."""
+
+    place: str
+    record: Record | None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRows:
+    """What a read of a lane found, in its order.
+
+    `entries` are all there are up to `edge`, where the next read goes on (None: the lane ended).
+    `rows` counts what was looked at, also what was not of the kind asked for.
+    """
+
+    entries: list[Entry]
+    edge: str | None
+    rows: int
+
+
+class LedgerLists(Protocol):
+    """Sorted reads for lists: shards strongly consistent, indexes with some delay."""
+
+    def read(self, reads: Sequence[LaneRead]) -> list[LaneRows]:
+        """One Query for each, in any order or at the same time; answers in the order given."""
+        ...
+
+
+class CursorKeys(Protocol):
+    """The key that signs the cursors of lists, the same for every instance."""
+
+    def cursor_key(self) -> bytes:
+        """32 secret bytes; made at the first use."""
         ...
 
 

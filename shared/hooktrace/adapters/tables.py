@@ -76,6 +76,10 @@ class Table(Protocol):
         """Keys of an index partition with low <= range key <= high, in its order."""
         ...
 
+    def index_at(self, name: str, partition: str, value: str) -> list[Key]:
+        """All keys of an index partition with this range key (a text), however many."""
+        ...
+
 
 @dataclass(slots=True)
 class Meter:

@@ -106,9 +106,12 @@ class DeliveryRecord:
         """The status under which the `attention` index lists this delivery, if any."""
         if self.status in {DeliveryStatus.FAILED, DeliveryStatus.CANCELLED}:
             return self.status
-        if self.status in {DeliveryStatus.RETRYING, DeliveryStatus.DELIVERING}:
-            return DeliveryStatus.RETRYING if self.attempts_total > 1 or self.step else None
         manual = any(attempt.trigger is Trigger.MANUAL for attempt in self.attempts)
+        if self.status is DeliveryStatus.RETRYING:
+            return DeliveryStatus.RETRYING
+        if self.status is DeliveryStatus.DELIVERING:
+            again = self.attempts_total > 1 or self.step or manual
+            return DeliveryStatus.RETRYING if again else None
         return f"{self.status}_manually" if manual else None
 
 

@@ -165,6 +165,24 @@ class DynamoTable:
         )
         return [key_of(item) for item in answer["Items"]]
 
+    def index_at(self, name: str, partition: str, value: str) -> list[Key]:
+        hash_name, range_name = INDEX_KEYS[name]
+        found: list[Key] = []
+        start: dict[str, Any] = {}
+        while True:
+            answer = self._call(
+                "query",
+                TableName=self._name,
+                IndexName=name,
+                KeyConditionExpression=f"{hash_name} = :p AND {range_name} = :v",
+                ExpressionAttributeValues={":p": {"S": partition}, ":v": {"S": value}},
+                **start,
+            )
+            found += [key_of(item) for item in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                return found
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
     def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = getattr(self._client, operation)(**arguments)

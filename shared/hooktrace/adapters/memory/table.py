@@ -7,14 +7,18 @@ a stream with both images would carry.
 
 from __future__ import annotations
 
+import sys
 import threading
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from hooktrace.adapters.items import Item, Key, item_bytes, key_of
 from hooktrace.adapters.tables import INDEX_KEYS, Change, Meter, Page, Put, Refused
 from hooktrace.domain.errors import Unavailable
+
+ENTRY_BYTES = 180  # an entry of an index: its two keys and those of the table, at their longest
 
 
 class MemoryTable:
@@ -116,10 +120,18 @@ class MemoryTable:
         numeric = INDEX_KEYS[name][1] == "da"
         low, high = (f"{int(v):020d}" if numeric else v for v in (low, high))
         with self._lock:
-            entries = [e for e in self._index.get((name, partition), []) if low <= e[0] <= high]
-        ordered = entries[::-1] if descending else entries
-        self.meter.read(100 * min(len(ordered), limit), consistent=False)
-        return [key for _, key in ordered[:limit]]
+            entries = self._index.get((name, partition), [])
+            start = bisect_left(entries, low, key=itemgetter(0))
+            end = bisect_right(entries, high, key=itemgetter(0))
+            if descending:
+                found = entries[max(start, end - limit) : end][::-1]
+            else:
+                found = entries[start : min(end, start + limit)]
+        self.meter.read(ENTRY_BYTES * len(found), consistent=False)
+        return [key for _, key in found]
+
+    def index_at(self, name: str, partition: str, value: str) -> list[Key]:
+        return self.index(name, partition, value, value, limit=sys.maxsize, descending=False)
 
 
 def _sortable(value: dict[str, str]) -> str:

@@ -1,0 +1,129 @@
+"""List events or deliveries by time, with filters, a page at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from hooktrace.domain.ids import ProjectId
+from hooktrace.domain.list_cursor import Progress, read_cursor, scope_of, write_cursor
+from hooktrace.domain.listing import Filters, Source, choose_source, edge_ms, stretch_of, window
+from hooktrace.domain.registry import Project
+from hooktrace.ports import Clock, CursorKeys, Lane, Ledger, LedgerLists, Payloads, Record
+from hooktrace.usecases.merge_lanes import MergedLanes
+from hooktrace.usecases.walk_ledger import Walk
+
+
+class Projects(Protocol):
+    """Says into how many shards a project is divided."""
+
+    def get_project(self, project_id: str) -> Project | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the caller asks for. `since` (inclusive) and `until` (exclusive) as they wrote them."""
+
+    filters: Filters
+    since: str | None = None
+    until: str | None = None
+    descending: bool = True
+    limit: int = 50
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """A page; it may be short, even empty, while `next_cursor` is there.
+
+    `looked_until_ms` is how far it has looked (Unix milliseconds); None when it reached the end.
+    """
+
+    records: tuple[Record, ...]
+    next_cursor: str | None
+    looked_until_ms: int | None
+
+
+class ListRecords:
+    """The lists of the query room; see `page`."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        payloads: Payloads,
+        lists: LedgerLists,
+        projects: Projects,
+        keys: CursorKeys,
+        clock: Clock,
+    ) -> None:
+        self._ledger = ledger
+        self._payloads = payloads
+        self._lists = lists
+        self._projects = projects
+        self._keys = keys
+        self._clock = clock
+
+    def page(self, project_id: ProjectId, listing: Listing) -> ListPage:
+        """One page of the project's records, by the time their events were accepted.
+
+        Raises InvalidInput (`invalid_parameter`, `invalid_cursor`) and Unavailable. Every record
+        that was there when the walk began, and that the filters take all along, is on exactly one
+        of its pages.
+        """
+        now_ms = self._clock.now_ms()
+        progress, scope = self._progress(project_id, listing, now_ms)
+        whole = stretch_of(progress.low_ms, progress.high_ms, descending=listing.descending)
+        stretch = whole.beyond(progress.edge) if progress.edge else whole
+        project = self._projects.get_project(project_id)
+        if stretch.is_empty or project is None:
+            return ListPage((), None, None)
+        source = choose_source(listing.filters)
+        lanes = lanes_of(project_id, project.shards, source)
+        walk = Walk(
+            project=project_id,
+            filters=listing.filters,
+            source=source,
+            stretch=stretch,
+            lanes=MergedLanes(self._lists, lanes, stretch),
+            ledger=self._ledger,
+            payloads=self._payloads,
+            now_ms=now_ms,
+        )
+        walk.run(listing.limit)
+        if walk.is_over or stretch.beyond(walk.edge).is_empty:
+            return ListPage(tuple(walk.found), None, None)
+        here = Progress(progress.low_ms, progress.high_ms, walk.edge)
+        cursor = write_cursor(here, scope=scope, key=self._keys.cursor_key())
+        return ListPage(tuple(walk.found), cursor, edge_ms(walk.edge))
+
+    def _progress(
+        self, project_id: ProjectId, listing: Listing, now_ms: int
+    ) -> tuple[Progress, bytes]:
+        """Where to go on: a first page fixes the window for all that follow."""
+        scope = scope_of(
+            project_id,
+            listing.filters,
+            since=listing.since,
+            until=listing.until,
+            descending=listing.descending,
+        )
+        if listing.cursor is not None:
+            key = self._keys.cursor_key()
+            return read_cursor(listing.cursor, scope=scope, key=key), scope
+        low_ms, high_ms = window(
+            listing.since, listing.until, now_ms=now_ms, descending=listing.descending
+        )
+        return Progress(low_ms, high_ms, ""), scope
+
+
+def lanes_of(project_id: ProjectId, shards: int, source: Source) -> list[Lane]:
+    """The rows that have the candidates of a source."""
+    if source.index == "by_endpoint":
+        return [Lane(project_id, source.kind, None, "by_endpoint", name) for name in source.names]
+    names = source.names if source.index else ("",)
+    return [
+        Lane(project_id, source.kind, shard, source.index, name)
+        for name in names
+        for shard in range(shards)
+    ]
