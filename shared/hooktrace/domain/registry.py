@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from hooktrace.domain.errors import HooktraceError, InvalidInput
 from hooktrace.domain.errors import NotFound as NotFound
-from hooktrace.domain.matching import MatchRow
+
+if TYPE_CHECKING:
+    from hooktrace.domain.matching import MatchRow
 
 State = Literal["enabled", "disabled"]
 DisabledReason = Literal["manual", "gone", "failing"]
@@ -149,7 +151,12 @@ class Subscription:
     version: int = 1
 
     def match_row(self) -> MatchRow:
-        """The part of the subscription that matching needs."""
+        """The part of the subscription that matching needs.
+
+        Imported here: most rooms read projects and endpoints only, and must not load matching.
+        """
+        from hooktrace.domain.matching import MatchRow
+
         return MatchRow(
             subscription_id=self.id,
             endpoint_id=self.endpoint_id,

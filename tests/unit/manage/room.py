@@ -6,18 +6,28 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
-from functions.manage.desks import Desks, new_token
+from functions.manage.desks import new_token
 from functions.manage.routes import declare
+from hooktrace.adapters.ledger import TableLedger
+from hooktrace.adapters.memory.queue import MemoryQueue
 from hooktrace.adapters.memory.registry import MemoryBlobs, MemoryRegistryTable
+from hooktrace.adapters.memory.table import MemoryTable
 from hooktrace.adapters.registry.registry import Registry, registry_on
+from hooktrace.adapters.system import SystemChance
 from hooktrace.api.http import Authenticator, make_handler
 from hooktrace.domain.filters import FilterEvent
 from hooktrace.domain.keys import Scope
 from hooktrace.usecases.manage_endpoints import EndpointDesk
 from hooktrace.usecases.manage_projects import ProjectDesk, create_project
 from hooktrace.usecases.manage_subscriptions import SubscriptionDesk
+from hooktrace.usecases.read_trace import ReadTrace
+from hooktrace.usecases.steer_delivery import SteerDelivery
+
+if TYPE_CHECKING:
+    from functions.manage.desks import Desks
 
 START_MS = 1_800_000_000_000
 URL = "https://hooks.example.com/in"
@@ -136,15 +146,27 @@ class Room:
         return made.json  # type: ignore[no-any-return] # decoded JSON
 
 
+def _steering(registry: Registry, clock: Any) -> SteerDelivery:
+    ledger = TableLedger(MemoryTable(), MemoryBlobs())
+    return SteerDelivery(
+        traces=ReadTrace(ledger=ledger, payloads=ledger, shelf=ledger, clock=clock),
+        ledger=ledger,
+        endpoints=registry.endpoints,
+        queue=MemoryQueue(clock),
+        clock=clock,
+        chance=SystemChance(),
+    )
+
+
 def make_room(*, allow_loopback: bool) -> Room:
     clock, events = FakeClock(), FakeEvents()
     registry = registry_on(MemoryRegistryTable(), MemoryBlobs(), clock.now_ms)
-    desks = Desks(
+    parts = SimpleNamespace(
         projects=ProjectDesk(registry.projects, registry.keys, clock, os.urandom, new_token),
         endpoints=EndpointDesk(
             registry.projects,
             registry.endpoints,
-            registry.subscriptions,
+            registry.endpoints,
             clock,
             os.urandom,
             allow_loopback=allow_loopback,
@@ -153,7 +175,9 @@ def make_room(*, allow_loopback: bool) -> Room:
             registry.endpoints, registry.subscriptions, clock, os.urandom
         ),
         events=events,
+        deliveries=_steering(registry, clock),
     )
+    desks = cast("Desks", parts)  # the desks of deliveries and operations are tested elsewhere
     room = Room(registry, clock, events, desks)
     room.add_project("P")
     room.add_project("Q")

@@ -11,12 +11,14 @@ from hooktrace.adapters.registry.items import (
     endpoint_item,
     endpoint_key,
     endpoint_of,
+    owned_key,
     project_key,
     purge_key,
+    subscription_key,
     to_item,
     tombstone_key,
 )
-from hooktrace.adapters.registry.table import Check, Delete, Op, Put, RegistryTable
+from hooktrace.adapters.registry.table import MAX_OPS, Check, Delete, Op, Put, RegistryTable
 from hooktrace.domain.errors import HooktraceError, NotFound
 from hooktrace.domain.registry import Changes, Endpoint, VersionConflict
 from hooktrace.registry_ports import Page
@@ -24,10 +26,13 @@ from hooktrace.registry_ports import Page
 TOMBSTONE_SECONDS = 400 * 24 * 3600
 """Longer than any retention, so that every delivery still readable finds it."""
 
+PURGE_SUBSCRIPTIONS = (MAX_OPS - 2) // 2
+"""Subscriptions in one transaction: each is two items, beside the stamp and the change."""
+
 
 @dataclass(frozen=True, slots=True)
 class RegistryEndpoints:
-    """Fulfils `EndpointStore`."""
+    """Fulfils `EndpointStore` and `PurgeStore`."""
 
     table: RegistryTable
     committer: Committer
@@ -89,6 +94,26 @@ class RegistryEndpoints:
         change = Changes(version=0, endpoints_disabled=(endpoint_id,))
         if self.committer.run_matching(project_id, ops, change) is not None:
             raise VersionConflict(f"endpoint {endpoint_id} has changed")
+
+    def pending_purges(self) -> list[tuple[str, str]]:
+        items = self.table.query(purge_key("", "")[0], "", LAST)
+        pairs = [item["SK"]["S"].split("#") for item in items]
+        return [(project_id, endpoint_id) for project_id, endpoint_id in pairs]
+
+    def purge_subscriptions(self, project_id: str, endpoint_id: str) -> bool:
+        pk, low = owned_key(project_id, endpoint_id, "")
+        high = owned_key(project_id, endpoint_id, LAST)[1]
+        owned = self.table.query(pk, low, high, limit=PURGE_SUBSCRIPTIONS)
+        ids = tuple(item["SK"]["S"].partition("#")[2] for item in owned)
+        if ids:
+            keys = [subscription_key(project_id, sid) for sid in ids]
+            keys += [owned_key(project_id, endpoint_id, sid) for sid in ids]
+            change = Changes(version=0, removed=ids)
+            self.committer.run_matching(project_id, [Delete(key) for key in keys], change)
+        if len(ids) < PURGE_SUBSCRIPTIONS:
+            self.committer.run([Delete(purge_key(project_id, endpoint_id))])
+            return True
+        return False
 
 
 def _create_refused(failed: int, parent: str) -> HooktraceError:

@@ -19,12 +19,14 @@ version on brings the changes and the proof that none is missing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hooktrace.adapters.registry.table import Item, Key
 from hooktrace.domain.keys import StoredKey
-from hooktrace.domain.matching import MatchRow
 from hooktrace.domain.registry import Changes, Endpoint, Project, SigningSecret, Subscription
+
+if TYPE_CHECKING:
+    from hooktrace.domain.matching import MatchRow
 
 STAMP = "STAMP"
 LAST = "~"
@@ -260,6 +262,9 @@ def _row_fields(row: MatchRow) -> dict[str, Any]:
 
 
 def _row(fields: Mapping[str, Any]) -> MatchRow:
+    """Imported here: only rooms that match, or change what matches, load matching."""
+    from hooktrace.domain.matching import MatchRow
+
     return MatchRow(
         subscription_id=fields["id"],
         endpoint_id=fields["endpoint"],

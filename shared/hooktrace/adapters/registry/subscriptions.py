@@ -9,24 +9,20 @@ from hooktrace.adapters.registry.items import (
     LAST,
     endpoint_key,
     owned_key,
-    purge_key,
     subscription_item,
     subscription_key,
     subscription_of,
     to_item,
 )
-from hooktrace.adapters.registry.table import MAX_OPS, Check, Delete, Item, Op, Put, RegistryTable
+from hooktrace.adapters.registry.table import Check, Delete, Item, Op, Put, RegistryTable
 from hooktrace.domain.errors import NotFound
 from hooktrace.domain.registry import Changes, Subscription, VersionConflict
 from hooktrace.registry_ports import Page
 
-PURGE_SUBSCRIPTIONS = (MAX_OPS - 2) // 2
-"""Subscriptions in one transaction: each is two items, beside the stamp and the change."""
-
 
 @dataclass(frozen=True, slots=True)
 class RegistrySubscriptions:
-    """Fulfils `SubscriptionStore` and `PurgeStore`."""
+    """Fulfils `SubscriptionStore`."""
 
     table: RegistryTable
     committer: Committer
@@ -91,26 +87,6 @@ class RegistrySubscriptions:
         change = Changes(version=0, removed=(before.id,))
         if self.committer.run_matching(before.project_id, ops, change) is not None:
             raise VersionConflict(f"subscription {before.id} has changed")
-
-    def pending_purges(self) -> list[tuple[str, str]]:
-        items = self.table.query(purge_key("", "")[0], "", LAST)
-        pairs = [item["SK"]["S"].split("#") for item in items]
-        return [(project_id, endpoint_id) for project_id, endpoint_id in pairs]
-
-    def purge_subscriptions(self, project_id: str, endpoint_id: str) -> bool:
-        pk, low = owned_key(project_id, endpoint_id, "")
-        high = owned_key(project_id, endpoint_id, LAST)[1]
-        owned = self.table.query(pk, low, high, limit=PURGE_SUBSCRIPTIONS)
-        ids = tuple(item["SK"]["S"].partition("#")[2] for item in owned)
-        if ids:
-            keys = [subscription_key(project_id, sid) for sid in ids]
-            keys += [owned_key(project_id, endpoint_id, sid) for sid in ids]
-            change = Changes(version=0, removed=ids)
-            self.committer.run_matching(project_id, [Delete(key) for key in keys], change)
-        if len(ids) < PURGE_SUBSCRIPTIONS:
-            self.committer.run([Delete(purge_key(project_id, endpoint_id))])
-            return True
-        return False
 
 
 def _id(item: Item) -> str:
