@@ -24,7 +24,7 @@ from hooktrace.domain.signing import new_secret
 from hooktrace.usecases.cached_projects import CachedProjects
 from hooktrace.usecases.claim_attempts import ClaimAttempts, Done, PutBack
 from hooktrace.usecases.deliver_attempts import DeliverAttempts
-from hooktrace.usecases.ingest_event import ingest_event
+from hooktrace.usecases.ingest_events import Accepted, IngestEvents
 from hooktrace.usecases.match_events import MatchEvents, NotNow
 from hooktrace.usecases.matching_sets import MatchingSets
 from hooktrace.usecases.read_trace import ReadTrace, Trace
@@ -179,11 +179,18 @@ class World:
         self, data: bytes = b'{"a":1}', event_type: str = "order.created", **more: Any
     ) -> EventRecord:
         headers = more.pop("headers", {})
-        return ingest_event(
-            NewEvent(event_type, Payload(data, headers=headers), **more),
-            project=self.project,
+        (answer,) = self.ingester().run(
+            [NewEvent(event_type, Payload(data, headers=headers), **more)], self.project
+        )
+        if isinstance(answer, Accepted):
+            return answer.record
+        raise answer
+
+    def ingester(self) -> IngestEvents:
+        return IngestEvents(
             ledger=self.ledger,
             payloads=self.ledger,
+            keys=self.ledger,
             queue=self.match_queue,
             clock=self.clock,
             chance=self.chance,

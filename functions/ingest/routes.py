@@ -2,39 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
-from functions.ingest.contract import Accepted, Links, NewEventShape
-from hooktrace.api.http import Request, Response, Route, check_content_type
+from functions.ingest.contract import (
+    AcceptedEvent,
+    BatchAnswer,
+    BatchResult,
+    IngestQuery,
+    Links,
+    NewBatch,
+    NewEventShape,
+)
+from hooktrace.api.http import (
+    Request,
+    Response,
+    Route,
+    check_content_type,
+    problem_for,
+    read_query,
+)
+from hooktrace.api.problems import problem_of
+from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.events import EventRecord
 from hooktrace.domain.new_event import NewEvent, parse_new_event
+from hooktrace.domain.strict_json import split_items
 from hooktrace.domain.trace_context import valid_traceparent, valid_tracestate
+from hooktrace.usecases.ingest_events import Accepted
+
+MAX_ITEMS = 100
+BATCH_BODY_BYTES = 5 * 1_048_576
+
+_DESCRIPTION = """Answers 202 when the event is stored and queued; the id in the answer leads to its
+trace at once. With `Idempotency-Key` the same request may be sent again for 24 hours: the answer
+names the same event, with `"duplicate": true`. With `unmatched=reject` an event that no
+subscription wants is answered with 422 and the clauses that said no, and is recorded as `rejected`.
+"""
 
 
 class Wired(Protocol):
     """What the routes need."""
 
-    def ingest(self, new: NewEvent, project_id: str) -> EventRecord: ...
+    def ingest(
+        self, news: Sequence[NewEvent], project_id: str
+    ) -> list[Accepted | InvalidInput]: ...
+
+    def reject_unmatched(self, new: NewEvent, project_id: str) -> EventRecord | None: ...
 
 
 def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
     """The routes; `wired` is called when a request comes."""
 
     def post_event(request: Request) -> Response:
+        query = read_query(request, IngestQuery)
         check_content_type(request)
-        traceparent = valid_traceparent(request.headers.get("traceparent"))
-        state = valid_tracestate(request.headers.get("tracestate"))
+        key = request.headers.get("idempotency-key")
+        traceparent, tracestate = _trace_context(request)
         new = parse_new_event(
-            request.body,
-            traceparent=traceparent,
-            tracestate=state if traceparent else None,
+            request.body, idempotency_key=key, traceparent=traceparent, tracestate=tracestate
         )
-        record = wired().ingest(new, request.project_id)
-        request.log["event"] = record.id
-        link = f"/v1/events/{record.id}"
-        body = Accepted(id=record.id, status=record.status, links=Links(self=link))
-        return Response(202, body, {"location": link})
+        if query.unmatched == "reject":
+            rejected = wired().reject_unmatched(new, request.project_id)
+            if rejected is not None:
+                request.log["event"] = rejected.id
+                return _unmatched(request, rejected)
+        (answer,) = wired().ingest([new], request.project_id)
+        if isinstance(answer, InvalidInput):
+            raise answer
+        request.log["event"] = answer.record.id
+        body = _accepted(answer)
+        return Response(202, body, {"location": body["links"]["self"]})
+
+    def post_batch(request: Request) -> Response:
+        check_content_type(request)
+        context = _trace_context(request)
+        read = [
+            _read(item, context)
+            for item in split_items(request.body, "events", max_items=MAX_ITEMS)
+        ]
+        if not read:
+            raise InvalidInput("invalid_field", "`events` must hold at least one event.")
+        good = [new for new in read if isinstance(new, NewEvent)]
+        answers = iter(wired().ingest(good, request.project_id))
+        results = [next(answers) if isinstance(new, NewEvent) else new for new in read]
+        request.log["accepted"] = sum(isinstance(one, Accepted) for one in results)
+        request.log["refused"] = sum(isinstance(one, InvalidInput) for one in results) or None
+        return Response(202, {"items": [_result(one, request) for one in results]})
 
     return (
         Route(
@@ -44,13 +97,72 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
             scope="write",
             operation_id="createEvent",
             summary="Accept an event",
-            description=(
-                "Answers 202 when the event is stored and queued. The id in the answer leads to "
-                "its trace at once."
-            ),
+            description=_DESCRIPTION,
             tags=("events",),
+            query=IngestQuery,
             body=NewEventShape,
-            responses={202: Accepted},
-            problems=("invalid_event_type",),
+            responses={202: AcceptedEvent},
+            problems=(
+                "invalid_event_type",
+                "invalid_idempotency_key",
+                "idempotency_key_reused",
+                "unmatched",
+            ),
+            headers=("Idempotency-Key", "Content-Encoding", "traceparent", "tracestate"),
         ),
+        Route(
+            method="POST",
+            path="/v1/events/batch",
+            handler=post_batch,
+            scope="write",
+            operation_id="createEvents",
+            summary="Accept up to 100 events",
+            description="Each event has its own result, in order; one bad event spoils none.",
+            tags=("events",),
+            body=NewBatch,
+            responses={202: BatchAnswer},
+            headers=("Content-Encoding", "traceparent", "tracestate"),
+            max_body_bytes=BATCH_BODY_BYTES,
+        ),
+    )
+
+
+def _trace_context(request: Request) -> tuple[str | None, str | None]:
+    traceparent = valid_traceparent(request.headers.get("traceparent"))
+    state = valid_tracestate(request.headers.get("tracestate"))
+    return traceparent, state if traceparent else None
+
+
+def _read(item: bytes, context: tuple[str | None, str | None]) -> NewEvent | InvalidInput:
+    try:
+        return parse_new_event(item, in_batch=True, traceparent=context[0], tracestate=context[1])
+    except InvalidInput as error:
+        return error
+
+
+def _accepted(answer: Accepted) -> dict[str, Any]:
+    record = answer.record
+    links = Links(self=f"/v1/events/{record.id}")
+    body = AcceptedEvent(id=record.id, status=record.status, links=links)
+    shown = body.model_dump(exclude={"duplicate"})
+    return shown | ({"duplicate": True} if answer.duplicate else {})
+
+
+def _result(one: Accepted | InvalidInput, request: Request) -> dict[str, Any]:
+    if isinstance(one, Accepted):
+        return {"status": 202, "event": _accepted(one)}
+    refused = problem_of(one, request.request_id)
+    return BatchResult(status=refused.status).model_dump(exclude={"event", "problem"}) | {
+        "problem": refused.body
+    }
+
+
+def _unmatched(request: Request, rejected: EventRecord) -> Response:
+    return problem_for(
+        request,
+        "unmatched",
+        "No subscription wants this event; `match` says why not, clause by clause.",
+        event_id=rejected.id,
+        match=dict(rejected.report or {}),
+        links={"self": f"/v1/events/{rejected.id}"},
     )

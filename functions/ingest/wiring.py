@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from functions.ingest.settings import Settings
 from hooktrace.adapters.aws import client
 from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.dynamodb.table import DynamoTable
 from hooktrace.adapters.ledger import TableLedger
+from hooktrace.adapters.registry.matching import RegistryMatching
 from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.sqs import SqsQueue
 from hooktrace.adapters.system import SystemChance, SystemClock
 from hooktrace.api.auth import Authenticator
-from hooktrace.domain.errors import NotFound
+from hooktrace.domain.errors import InvalidInput, NotFound
 from hooktrace.domain.events import EventRecord
 from hooktrace.domain.new_event import NewEvent
+from hooktrace.domain.registry import Project
 from hooktrace.usecases.cached_projects import CachedProjects
-from hooktrace.usecases.ingest_event import ingest_event
+from hooktrace.usecases.ingest_events import Accepted, IngestEvents
+
+if TYPE_CHECKING:
+    from hooktrace.usecases.matching_sets import MatchingSets
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +36,32 @@ class Wired:
 
     authenticate: Authenticator
     projects: CachedProjects
-    ledger: TableLedger
-    queue: SqsQueue
-    clock: SystemClock
-    chance: SystemChance
+    events: IngestEvents
+    matching: RegistryMatching
 
-    def ingest(self, new: NewEvent, project_id: str) -> EventRecord:
-        """Accepts an event for a project."""
+    def _project(self, project_id: str) -> Project:
         project = self.projects.get_project(project_id)
         if project is None:
             raise NotFound
-        return ingest_event(
-            new,
-            project=project,
-            ledger=self.ledger,
-            payloads=self.ledger,
-            queue=self.queue,
-            clock=self.clock,
-            chance=self.chance,
-        )
+        return project
+
+    def ingest(self, news: Sequence[NewEvent], project_id: str) -> list[Accepted | InvalidInput]:
+        """Accepts events for a project."""
+        return self.events.run(news, self._project(project_id))
+
+    def reject_unmatched(self, new: NewEvent, project_id: str) -> EventRecord | None:
+        """The record of a rejected event, or None when some subscription wants it."""
+        from hooktrace.usecases.reject_unmatched import reject_unmatched  # strict ingest alone
+
+        project = self._project(project_id)
+        return reject_unmatched(new, project, sets=_sets(self.matching), events=self.events)
+
+
+@cache
+def _sets(matching: RegistryMatching) -> MatchingSets:
+    from hooktrace.usecases.matching_sets import MatchingSets
+
+    return MatchingSets(matching)
 
 
 @cache
@@ -62,11 +76,17 @@ def wired() -> Wired:
     blobs = S3Blobs(lambda: client("s3"), names.blobs_bucket)
     table = DynamoRegistryTable(client("dynamodb"), names.registry_table)
     registry = registry_on(table, blobs, clock.now_ms)
+    ledger = TableLedger(DynamoTable(client("dynamodb"), names.ledger_table), blobs)
     return Wired(
         authenticate=Authenticator(registry.keys.load_key, lambda: clock.now_ms() / 1000),
         projects=CachedProjects(registry.projects, clock),
-        ledger=TableLedger(DynamoTable(client("dynamodb"), names.ledger_table), blobs),
-        queue=SqsQueue(client("sqs"), names.match_queue_url),
-        clock=clock,
-        chance=SystemChance(),
+        events=IngestEvents(
+            ledger=ledger,
+            payloads=ledger,
+            keys=ledger,
+            queue=SqsQueue(client("sqs"), names.match_queue_url),
+            clock=clock,
+            chance=SystemChance(),
+        ),
+        matching=registry.matching,
     )

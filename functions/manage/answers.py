@@ -114,6 +114,16 @@ class SubscriptionList(Shape):
     next_cursor: str | None = None
 
 
+class SteeredDelivery(Shape):
+    """A delivery after it was steered by hand."""
+
+    id: str
+    event_id: str
+    status: str
+    reason: str | None
+    links: dict[str, str]
+
+
 class ClauseView(Shape):
     """A clause that says no. `actual` is left out when the event has no such value."""
 

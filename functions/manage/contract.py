@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StrictBool
 from pydantic_core import PydanticCustomError
 
 from hooktrace.api.http import Shape
@@ -201,3 +201,10 @@ class SubscriptionTest(Shape):
     subscription_id: str | None = None
     event: SampleEvent | None = None
     event_id: str | None = None
+
+
+class RetryOptions(Shape):
+    """How to retry a delivery by hand; the body may be left out."""
+
+    force: StrictBool = False
+    """Also when the endpoint is disabled."""

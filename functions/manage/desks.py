@@ -10,6 +10,7 @@ from hooktrace.api.auth import SECRET_BYTES, hash_secret, make_token
 from hooktrace.usecases.manage_endpoints import EndpointDesk
 from hooktrace.usecases.manage_projects import ProjectDesk
 from hooktrace.usecases.manage_subscriptions import SubscriptionDesk
+from hooktrace.usecases.steer_delivery import SteerDelivery
 from hooktrace.usecases.try_subscription import StoredEvents
 
 
@@ -21,6 +22,7 @@ class Desks:
     endpoints: EndpointDesk
     subscriptions: SubscriptionDesk
     events: StoredEvents
+    deliveries: SteerDelivery
 
 
 Wired = Callable[[], Desks]

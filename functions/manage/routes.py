@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functions.manage.deliveries import delivery_routes
 from functions.manage.desks import Wired
 from functions.manage.endpoints import endpoint_routes
 from functions.manage.projects import project_routes
@@ -11,4 +12,9 @@ from hooktrace.api.http import Route
 
 def declare(wired: Wired) -> tuple[Route, ...]:
     """The routes; `wired` is called when a request comes."""
-    return project_routes(wired) + endpoint_routes(wired) + subscription_routes(wired)
+    return (
+        *project_routes(wired),
+        *endpoint_routes(wired),
+        *subscription_routes(wired),
+        *delivery_routes(wired),
+    )

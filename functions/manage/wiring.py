@@ -14,12 +14,14 @@ from hooktrace.adapters.dynamodb.table import DynamoTable
 from hooktrace.adapters.ledger import TableLedger
 from hooktrace.adapters.registry.registry import Registry, registry_on
 from hooktrace.adapters.s3 import S3Blobs
-from hooktrace.adapters.system import SystemClock
+from hooktrace.adapters.sqs import SqsQueue
+from hooktrace.adapters.system import SystemChance, SystemClock
 from hooktrace.api.auth import Authenticator
 from hooktrace.usecases.manage_endpoints import EndpointDesk
 from hooktrace.usecases.manage_projects import ProjectDesk
 from hooktrace.usecases.manage_subscriptions import SubscriptionDesk
 from hooktrace.usecases.read_trace import ReadTrace
+from hooktrace.usecases.steer_delivery import SteerDelivery
 from hooktrace.usecases.try_subscription import TracedEvents
 
 
@@ -59,7 +61,7 @@ def wired() -> Desks:
         endpoints=EndpointDesk(
             registry.projects,
             registry.endpoints,
-            registry.subscriptions,
+            registry.endpoints,
             clock,
             secrets.token_bytes,
             allow_loopback=settings().allow_loopback,
@@ -68,4 +70,12 @@ def wired() -> Desks:
             registry.endpoints, registry.subscriptions, clock, secrets.token_bytes
         ),
         events=TracedEvents(traces),
+        deliveries=SteerDelivery(
+            traces=traces,
+            ledger=ledger,
+            endpoints=registry.endpoints,
+            queue=SqsQueue(client("sqs"), settings().deliver_queue_url),
+            clock=clock,
+            chance=SystemChance(),
+        ),
     )

@@ -156,8 +156,6 @@ def test_fc_03_what_was_lost_is_found_by_the_sweep(
     project: ApiProject, stack: dict[str, Any], stack_clients: Callable[[str], Any]
 ) -> None:
     """The record is written as ingest would; its message is never sent."""
-    from dataclasses import replace
-
     from hooktrace.adapters.dynamodb.table import DynamoTable
     from hooktrace.adapters.ledger import TableLedger
     from hooktrace.adapters.memory.queue import MemoryQueue
@@ -166,20 +164,23 @@ def test_fc_03_what_was_lost_is_found_by_the_sweep(
     from hooktrace.domain.events import Payload
     from hooktrace.domain.new_event import NewEvent
     from hooktrace.domain.registry import Project
-    from hooktrace.usecases.ingest_event import ingest_event
+    from hooktrace.usecases.ingest_events import Accepted, IngestEvents
 
     project.subscription(project.endpoint("/fc03"))
     table = DynamoTable(stack_clients("dynamodb"), stack["outputs"]["LedgerTable"])
     ledger, clock = TableLedger(table, MemoryBlobs()), SystemClock()
-    record = ingest_event(
-        NewEvent("order.created", Payload(b'{"lost":true}')),
-        project=replace(Project(project.id, "x", 0), shards=4),
+    ingester = IngestEvents(
         ledger=ledger,
         payloads=ledger,
+        keys=ledger,
         queue=MemoryQueue(clock),
         clock=clock,
         chance=SystemChance(),
     )
+    new = NewEvent("order.created", Payload(b'{"lost":true}'))
+    (accepted,) = ingester.run([new], Project(project.id, "x", 0, shards=4))
+    assert isinstance(accepted, Accepted)
+    record = accepted.record
     assert project.trace(record.id)["status"] == "accepted"
     trace = project.outcome(record.id, seconds=150)
     assert trace["status"] == "succeeded"

@@ -7,6 +7,7 @@
 | payload | `B#ulid` | b |
 | plan page | `M#ulid#token#page` | b |
 | attempt | `A#ulid#endpoint#replay#number` | b |
+| idempotency key | `I#sha256` | v, ev event, fp fingerprint |
 
 Shared: w write token, x expiry (epoch seconds), ek/ul index `by_endpoint`, ak/ul `attention`,
 dk/da `due`.
@@ -14,6 +15,7 @@ dk/da `due`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from collections.abc import Mapping
@@ -329,6 +331,30 @@ def blob_item(key: Key, value: bytes, expires_s: int | None) -> Item:
     item = _keyed(key) | {"b": {"B": value}}
     _maybe(item, {}, {"x": expires_s})
     return item
+
+
+def claim_item(
+    project: ProjectId, key: str, event: EventId, fingerprint: str, expires_s: int
+) -> Item:
+    """An idempotency key: spread over partitions of its own by its hash."""
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    item = _keyed((f"{project}#key#{digest[:2]}", f"I#{digest}"))
+    return item | {
+        "v": _number(1),
+        "ev": _text(event),
+        "fp": _text(fingerprint),
+        "x": _number(expires_s),
+    }
+
+
+def claim_of(item: Item) -> tuple[EventId, str, int]:
+    """Event id, fingerprint and expiry of an idempotency key's item."""
+    return EventId(item["ev"]["S"]), item["fp"]["S"], int(item["x"]["N"])
+
+
+def next_version(item: Item, current: Item) -> Item:
+    """`item` as the version after `current`."""
+    return item | {"v": _number(int(current["v"]["N"]) + 1)}
 
 
 def pack_rows(rows: object) -> bytes:

@@ -9,6 +9,7 @@ from hooktrace.adapters import items
 from hooktrace.adapters.items import Item, Key
 from hooktrace.adapters.tables import Change, Put, Refused, Table
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
+from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.events import ITEM_PAYLOAD_BYTES, EventRecord, PlannedDelivery
 from hooktrace.domain.ids import (
     DeliveryId,
@@ -20,9 +21,10 @@ from hooktrace.domain.ids import (
     lowest_ulid,
     split_delivery_id,
 )
-from hooktrace.ports import Lost, Record, Write, Written
+from hooktrace.ports import KeyClaim, Lost, Record, Write, Written
 
 PLAN_PAGE = 500
+CLAIM_TRIES = 4
 AFTER = "~"  # sorts behind every sign of an id
 
 
@@ -35,7 +37,7 @@ class Blobs(Protocol):
 
 
 class TableLedger:
-    """Ledger, Payloads, AttemptShelf and LedgerScan of `hooktrace.ports` on one table."""
+    """Ledger, Payloads, AttemptShelf, IdempotencyKeys and LedgerScan of `hooktrace.ports` on one table."""
 
     def __init__(self, table: Table, blobs: Blobs) -> None:
         self._table = table
@@ -128,6 +130,23 @@ class TableLedger:
                 "due", f"due#{shard}", "0", str(until_ms), limit=limit, descending=False
             )
         return [_delivery_ref(key) for key in found[:limit]]
+
+    def claim(self, project: ProjectId, key: str, mine: KeyClaim, *, now_s: int) -> KeyClaim:
+        """The idempotency key's claim that stands; one conditional write, `mine` if it wins."""
+        item = items.claim_item(project, key, mine.event_id, mine.fingerprint, mine.expires_s)
+        (refused,) = self._table.write([Put(item)])
+        for _ in range(CLAIM_TRIES):
+            if refused is None:
+                return mine
+            if refused.current is None:
+                (refused,) = self._table.write([Put(item)])
+                continue
+            stands = KeyClaim(*items.claim_of(refused.current))
+            if stands.expires_s > now_s:
+                return stands
+            newer = items.next_version(item, refused.current)
+            (refused,) = self._table.write([Change(refused.current, newer)])
+        raise Unavailable("the idempotency key keeps changing")
 
     def mark(self, name: str) -> int | None:
         """How far the audit of this name has looked (Unix milliseconds), or None."""

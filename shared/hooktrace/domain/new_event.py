@@ -39,17 +39,21 @@ def parse_new_event(
     idempotency_key: str | None = None,
     traceparent: str | None = None,
     tracestate: str | None = None,
+    in_batch: bool = False,
 ) -> NewEvent:
     """The event in a request body `{type, data, headers?, time?}`; `data` keeps its own bytes.
 
+    An item of a batch (`in_batch`) may have `idempotency_key`, which stands for the header.
     Raises InvalidInput with a pointer to every fault: JSON that is not strict, unknown or missing
     members, a bad type, headers that could not be sent, a time without zone.
     """
     parsed = parse_object(body)
+    known = (*MEMBERS, "idempotency_key") if in_batch else MEMBERS
+    listed = ", ".join(f"`{name}`" for name in known)
     faults = [
-        Fault(f"/{name}", "unknown_field", f"`{name}` is no member of an event: {_known()}.")
+        Fault(f"/{name}", "unknown_field", f"`{name}` is no member of an event; known: {listed}.")
         for name in parsed.members
-        if name not in MEMBERS
+        if name not in known
     ]
     if faults:
         raise InvalidInput("unknown_field", faults[0].message, tuple(faults))
@@ -61,7 +65,7 @@ def parse_new_event(
     return NewEvent(
         type=_type(parsed),
         payload=payload,
-        idempotency_key=check_idempotency_key(idempotency_key),
+        idempotency_key=check_idempotency_key(_item_key(parsed) if in_batch else idempotency_key),
         traceparent=traceparent,
         tracestate=tracestate,
     )
@@ -77,8 +81,11 @@ def check_idempotency_key(key: str | None) -> str | None:
     )
 
 
-def _known() -> str:
-    return "known are " + ", ".join(f"`{name}`" for name in MEMBERS)
+def _item_key(parsed: ParsedObject) -> str | None:
+    value = parsed.members.get("idempotency_key")
+    if value is not None and not isinstance(value, str):
+        raise _refuse("/idempotency_key", "`idempotency_key` must be a string.")
+    return value
 
 
 def _refuse(pointer: str, message: str) -> InvalidInput:

@@ -31,7 +31,7 @@ from hooktrace.ports import (
     Write,
     Written,
 )
-from hooktrace.usecases.ingest_event import DAY_SECONDS
+from hooktrace.usecases.ingest_events import DAY_SECONDS
 
 FAN_OUT_BODY_BYTES = 4_096
 """In a fan-out (more than `PLAN_INLINE` deliveries) only so small a payload rides along."""

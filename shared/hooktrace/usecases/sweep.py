@@ -30,7 +30,7 @@ from hooktrace.ports import (
     Written,
 )
 from hooktrace.usecases.claim_attempts import unborn_record
-from hooktrace.usecases.ingest_event import match_task
+from hooktrace.usecases.ingest_events import match_task
 from hooktrace.usecases.match_events import deliver_task, planned
 from hooktrace.usecases.roll_up_events import RollUpEvents
 

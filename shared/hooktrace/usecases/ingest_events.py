@@ -1,0 +1,183 @@
+"""Accept events: 202 means that the ledger and the queue both hold them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hooktrace.domain.errors import InvalidInput, Unavailable
+from hooktrace.domain.events import INLINE_PAYLOAD_BYTES, EventRecord
+from hooktrace.domain.ids import EventId, ProjectId, new_event_id
+from hooktrace.domain.messages import MatchTaskV1, fits_message
+from hooktrace.domain.new_event import NewEvent
+from hooktrace.domain.registry import Project
+from hooktrace.domain.states import EventStatus
+from hooktrace.ports import (
+    Chance,
+    Clock,
+    IdempotencyKeys,
+    KeyClaim,
+    Ledger,
+    Lost,
+    Payloads,
+    TaskQueue,
+    Write,
+)
+
+DAY_SECONDS = 86_400
+KEY_SECONDS = DAY_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The event is durable. `duplicate`: its idempotency key had named it before."""
+
+    record: EventRecord
+    duplicate: bool = False
+
+
+@dataclass(slots=True)
+class _Entry:
+    new: NewEvent
+    record: EventRecord
+    packed: bytes
+    duplicate: bool = False
+    refused: InvalidInput | None = None
+
+
+class IngestEvents:
+    """The use case of the ingest room; see `run`."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        payloads: Payloads,
+        keys: IdempotencyKeys,
+        queue: TaskQueue,
+        clock: Clock,
+        chance: Chance,
+    ) -> None:
+        self._ledger = ledger
+        self._payloads = payloads
+        self._keys = keys
+        self._queue = queue
+        self._clock = clock
+        self._chance = chance
+
+    def run(self, news: Sequence[NewEvent], project: Project) -> list[Accepted | InvalidInput]:
+        """Stores the events, then queues them for matching; one answer for each, in order.
+
+        Parts, in this order: (1) the idempotency key, if given, naming the event id; (2) the
+        payload beside the event, if it is large; (3) the event record; (4) the match message.
+        After a crash at any point the same call with the same key completes what is missing
+        under the same id: a second caller does not wait for the first, it helps. Without a key,
+        a crash after 2 leaves bytes that expire, one after 3 an `accepted` event that the audit
+        of sweep sends again. A record that is missing when its message is matched is made then.
+
+        InvalidInput (`idempotency_key_reused`) stands for an event whose key was used with other
+        bytes. Raises Unavailable when the ledger or the queue does not take them all: the caller
+        may try again.
+        """
+        entries = [self._compose(new, project) for new in news]
+        self._claim_keys(entries)
+        taken = [entry for entry in entries if entry.refused is None]
+        for entry in taken:
+            self._put_payload(entry)
+        answers = self._ledger.write([Write(entry.record) for entry in taken])
+        for entry, answer in zip(taken, answers, strict=True):
+            if isinstance(answer, Lost):
+                self._accept_other(entry, answer)
+        fresh = [e for e in taken if e.record.status is EventStatus.ACCEPTED]
+        self._queue.send([(match_task(e.record, e.packed), 0) for e in fresh])
+        return [e.refused or Accepted(e.record, e.duplicate) for e in entries]
+
+    def reject(self, new: NewEvent, project: Project, report: dict[str, object]) -> EventRecord:
+        """Records an event that strict ingest refuses, with the report that says why.
+
+        One write; its idempotency key stays free. Raises Unavailable.
+        """
+        entry = self._compose(replace(new, idempotency_key=None), project)
+        self._put_payload(entry)
+        rejected = replace(entry.record, status=EventStatus.REJECTED, report=report)
+        self._ledger.write([Write(rejected)])
+        return rejected
+
+    def _compose(self, new: NewEvent, project: Project) -> _Entry:
+        now_ms = self._clock.now_ms()
+        packed = new.payload.pack()
+        record = EventRecord(
+            id=new_event_id(now_ms, self._chance.entropy(), project.shards),
+            project_id=ProjectId(project.id),
+            type=new.type,
+            status=EventStatus.ACCEPTED,
+            version=1,
+            updated_ms=now_ms,
+            size_bytes=len(new.payload.data),
+            packed=packed if len(packed) <= INLINE_PAYLOAD_BYTES else None,
+            idempotency_key=new.idempotency_key,
+            traceparent=new.traceparent,
+            tracestate=new.tracestate,
+            expires_s=now_ms // 1000 + project.retention_days * DAY_SECONDS,
+            write_token=self._chance.token(),
+        )
+        return _Entry(new, record, packed)
+
+    def _claim_keys(self, entries: list[_Entry]) -> None:
+        """The first to name an event by a key wins; the others take its event id."""
+        for entry in entries:
+            key = entry.new.idempotency_key
+            if key is None:
+                continue
+            now_s = self._clock.now_ms() // 1000
+            mine = KeyClaim(entry.record.id, fingerprint(entry.new), now_s + KEY_SECONDS)
+            claim = self._keys.claim(entry.record.project_id, key, mine, now_s=now_s)
+            entry.duplicate = claim.event_id != mine.event_id
+            entry.record = replace(entry.record, id=claim.event_id)
+            if claim.fingerprint != mine.fingerprint:
+                entry.refused = _reused(key, claim.event_id)
+
+    def _put_payload(self, entry: _Entry) -> None:
+        record = entry.record
+        if record.packed is None:
+            place = self._payloads.put_payload(
+                record.project_id, record.id, entry.packed, record.expires_s or 0
+            )
+            entry.record = replace(record, payload_at=place)
+
+    def _accept_other(self, entry: _Entry, lost: Lost) -> None:
+        """The record exists: by another call with this key, which this one must not undo."""
+        if not isinstance(lost.current, EventRecord) or entry.new.idempotency_key is None:
+            raise Unavailable("the new event id was taken already; try again")
+        entry.record = lost.current
+
+
+def fingerprint(new: NewEvent) -> str:
+    """SHA-256 over what the producer sent: the same key must come with the same of it."""
+    payload = new.payload
+    parts = [new.type.encode(), repr(sorted(payload.headers.items())).encode()]
+    parts += [(payload.time or "").encode(), payload.data]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def _reused(key: str, event: EventId) -> InvalidInput:
+    return InvalidInput(
+        "idempotency_key_reused",
+        f"The idempotency key `{key}` was used with another body, for {event}. "
+        "Send a new key with a new event.",
+    )
+
+
+def match_task(record: EventRecord, packed: bytes | None) -> MatchTaskV1:
+    """The message that has this event matched."""
+    return MatchTaskV1(
+        project_id=record.project_id,
+        event_id=record.id,
+        type=record.type,
+        size_bytes=record.size_bytes,
+        packed=fits_message(packed),
+        traceparent=record.traceparent,
+        tracestate=record.tracestate,
+        idempotency_key=record.idempotency_key,
+    )
