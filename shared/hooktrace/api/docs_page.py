@@ -103,13 +103,19 @@ def _schema_section(name: str, schema: Mapping[str, Any]) -> str:
     rows = []
     for member, entry in schema.get("properties", {}).items():
         mark = " <small>required</small>" if member in required else ""
-        about = _inline(entry.get("description", ""))
+        about = _inline(entry.get("description", "")) + _for_example(entry)
         rows.append((f"<code>{escape(member)}</code>{mark}", _type(entry), about))
     parts.append(_table(("Member", "Type", ""), rows) if rows else f"<p>{_type(schema)}</p>")
     for example in schema.get("examples", []):
         text = json.dumps(example, indent=2, ensure_ascii=False)
         parts.append(f"<h4>Example</h4><pre>{escape(text)}</pre>")
     return "".join(parts) + "</article>"
+
+
+def _for_example(schema: Mapping[str, Any]) -> str:
+    texts = [json.dumps(example, ensure_ascii=False) for example in schema.get("examples", [])]
+    shown = ", ".join(f"<code>{escape(text)}</code>" for text in texts)
+    return f" <small>For example {shown}</small>" if shown else ""
 
 
 def _type(schema: Mapping[str, Any]) -> str:

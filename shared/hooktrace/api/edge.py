@@ -100,8 +100,9 @@ def make_handler(
     return handler
 
 
-def _request_id(event: Mapping[str, Any], context: Any) -> str:
-    given = (event.get("requestContext") or {}).get("requestId")
+def _request_id(event: Any, context: Any) -> str:
+    shell = event.get("requestContext") if isinstance(event, Mapping) else None
+    given = shell.get("requestId") if isinstance(shell, Mapping) else None
     return str(given or getattr(context, "aws_request_id", "") or "")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -177,8 +178,10 @@ def test_our_own_words_and_the_cause_are_logged() -> None:
     assert "ledger" not in body["detail"]
 
 
-@pytest.mark.parametrize("event", [{}, {"requestContext": None}, {"headers": 5}])
-def test_events_of_another_form_are_answered_too(event: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "event", [{}, {"requestContext": None}, {"requestContext": 5}, {"headers": 5}, None, []]
+)
+def test_events_of_another_form_are_answered_too(event: Any) -> None:
     edge = Edge(route(echo))
     assert edge(event)[0] == 500
     assert len(edge.lines) == 1

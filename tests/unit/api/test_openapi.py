@@ -34,11 +34,12 @@ class NewThing(Shape):
     name: str
     """What it is `called`."""
     parts: list[Part] = Field(default_factory=list)
-    colour: Literal["red", "green"] = "red"
+    colour: Literal["red", "green"] = Field("red", examples=["green"])
 
 
 class Thing(NewThing):
     id: str
+    """Its id."""
 
 
 class Filters(Shape):
@@ -124,6 +125,9 @@ def test_schemas_keep_examples_and_descriptions(document: dict[str, Any]) -> Non
     assert schema["examples"] == [{"name": "<a>", "parts": []}]
     assert schema["properties"]["name"]["description"] == "What it is `called`."
     assert schema["additionalProperties"] is False
+    answered = document["components"]["schemas"]["Thing"]["properties"]
+    assert answered["name"]["description"] == "What it is `called`."
+    assert answered["id"]["description"] == "Its id."
 
 
 def test_the_same_operation_twice_is_refused() -> None:
@@ -183,6 +187,7 @@ def test_the_page_needs_nothing_from_outside_and_escapes(document: dict[str, Any
     assert "Make a thing &lt;b&gt;." in page
     assert "&lt;a&gt;" in page
     assert "What it is <code>called</code>." in page
+    assert "For example <code>&quot;green&quot;</code>" in page
 
 
 REAL = all(importlib.util.find_spec(f"functions.{room}") for room in ROOMS) and all(
