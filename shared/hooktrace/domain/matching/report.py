@@ -1,0 +1,117 @@
+"""What matching found, and why the nearest of the others are no match."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from hooktrace.domain.filters import Clause, Filter, FilterEvent
+
+MAX_EXPLAINED: Final = 50
+MAX_NEAR_MISSES: Final = 10
+MAX_CLAUSES_SHOWN: Final = 3
+
+MissReason = Literal["type", "filter", "endpoint_disabled", "subscription_disabled"]
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """A subscription that takes the type but not the event, with up to three of its clauses."""
+
+    subscription_id: str
+    endpoint_id: str
+    clauses: tuple[Clause, ...]
+    clauses_total: int
+
+    def to_json(self, *, redact_actual: bool = False) -> dict[str, object]:
+        """The miss as JSON."""
+        return {
+            "subscription_id": self.subscription_id,
+            "endpoint_id": self.endpoint_id,
+            "clauses": [clause.to_json(redact_actual=redact_actual) for clause in self.clauses],
+            "clauses_total": self.clauses_total,
+        }
+
+
+class MatchReport:
+    """The count of subscriptions considered and matched, misses by reason, nearest misses.
+
+    `considered` is `matched` plus the sum of `misses`. The near misses are explained when they
+    are first asked for, from what stood in the index at the time of the match.
+    """
+
+    __slots__ = ("_explain", "_near_misses", "considered", "matched", "misses")
+
+    def __init__(
+        self,
+        considered: int,
+        matched: int,
+        misses: dict[MissReason, int],
+        explain: Callable[[], tuple[NearMiss, ...]],
+    ) -> None:
+        self.considered = considered
+        self.matched = matched
+        self.misses = misses
+        self._explain = explain
+        self._near_misses: tuple[NearMiss, ...] | None = None
+
+    @property
+    def near_misses(self) -> tuple[NearMiss, ...]:
+        """Up to ten: those the index let through first, fewest failing clauses first."""
+        if self._near_misses is None:
+            self._near_misses = self._explain()
+        return self._near_misses
+
+    def to_json(self, redact_actual: bool = False) -> dict[str, object]:
+        """The report as JSON; `redact_actual` leaves out values taken from the event."""
+        return {
+            "considered": self.considered,
+            "matched": self.matched,
+            "misses": dict(self.misses),
+            "near_misses": [miss.to_json(redact_actual=redact_actual) for miss in self.near_misses],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MatchDecision:
+    """The endpoints that get the event, each with its subscriptions, and the report."""
+
+    matched: tuple[tuple[str, tuple[str, ...]], ...]
+    report: MatchReport
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A subscription to explain."""
+
+    subscription_id: str
+    endpoint_id: str
+    filter_text: str
+
+
+def explain_misses(
+    passed_index: Iterable[Suspect],
+    others: Iterable[Suspect],
+    compiled: Callable[[str], Filter],
+    event: FilterEvent,
+) -> tuple[NearMiss, ...]:
+    """Explains both groups; the first by number of failing clauses, the others as they come."""
+    entries_of: dict[str, list[Clause]] = {}
+
+    def near_miss(suspect: Suspect) -> NearMiss:
+        text = suspect.filter_text
+        if text not in entries_of:
+            entries_of[text] = compiled(text).explain(event)
+        entries = entries_of[text]
+        shown = tuple(entries[:MAX_CLAUSES_SHOWN])
+        return NearMiss(suspect.subscription_id, suspect.endpoint_id, shown, len(entries))
+
+    first = sorted(
+        map(near_miss, passed_index), key=lambda miss: (miss.clauses_total, miss.subscription_id)
+    )[:MAX_NEAR_MISSES]
+    for suspect in others:
+        if len(first) == MAX_NEAR_MISSES:
+            break
+        first.append(near_miss(suspect))
+    return tuple(first)
