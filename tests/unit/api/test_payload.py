@@ -90,7 +90,7 @@ def test_fc_59_gzip_is_unpacked(name: str) -> None:
 
 
 def test_fc_59_gzip_bomb_is_refused_without_unpacking_it() -> None:
-    bomb = gzip.compress(b"0" * (200 << 20), compresslevel=9)
+    bomb = gzip.compress(b"0" * (64 << 20), compresslevel=1)
     assert len(bomb) < LIMIT
     assert post(bomb, content_encoding="gzip")[0] == 413
     exact = gzip.compress(b'{"data":"' + b"x" * (LIMIT - 11) + b'"}')
