@@ -28,7 +28,6 @@ from tools.setup import ROOT, VENV
 DEFAULT_PORT = 4566
 PYTHON = VENV / "bin" / "python"
 RECEIVER_SECONDS = 15
-LISTENING = "listening on "
 FIRST_PROJECT = ("--name", "local", "--allow-http")
 
 State = dict[str, Any]
@@ -138,8 +137,8 @@ class LocalStack:
         deadline = time.monotonic() + RECEIVER_SECONDS
         while time.monotonic() < deadline and receiver.pid() is not None:
             first, newline, _ = receiver.log.read_text(encoding="utf-8").partition("\n")
-            if newline and first.startswith(LISTENING):
-                return first.removeprefix(LISTENING).strip()
+            if newline:
+                return str(json.loads(first)["url"])
             time.sleep(0.05)
         raise LocalStackError(f"the receiver did not start: {receiver.last_words()}")
 

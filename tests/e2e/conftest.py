@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import boto3
 import pytest
 
 from tests.e2e.client import ApiProject
@@ -15,6 +16,16 @@ from tools.receiver import Receiver
 def receiver() -> Iterator[Receiver]:
     with Receiver() as one:
         yield one
+
+
+@pytest.fixture
+def stack_clients(stack: dict[str, Any]) -> Callable[[str], Any]:
+    """Makes boto3 clients that reach the stack and nothing else."""
+
+    def make(service: str) -> Any:
+        return boto3.client(service, **stack["aws"])  # type: ignore[call-overload] # any service
+
+    return make
 
 
 @pytest.fixture
