@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from tools.demo.checks import Made
@@ -52,7 +52,7 @@ def failing(trace: Mapping[str, Any], made: Made, now: datetime) -> list[str]:
         rows += _matched(delivery, made)
         rows += [_attempt(one) for one in delivery["attempts"]]
         if delivery["next"]:
-            rows.append(("next", f"{delivery['next']['text']} {_until(delivery, now)}"))
+            rows.append(("next", delivery["next"]["text"] + _until(delivery["next"], now)))
     return heading("FAILING", trace) + _aligned(rows)
 
 
@@ -80,9 +80,12 @@ def _clause(one: Mapping[str, Any]) -> str:
     return f"{one['path']}  {one['operator']}  expected {expected}  actual {actual}"
 
 
-def _until(delivery: Mapping[str, Any], now: datetime) -> str:
-    at = datetime.fromisoformat(delivery["next_attempt_at"]).astimezone(UTC)
-    return f"(in {max(0, round((at - now).total_seconds()))} s)"
+def _until(step: Mapping[str, Any], now: datetime) -> str:
+    """How long it is until a next step whose time is known and to come."""
+    if step["at"] is None:
+        return ""
+    seconds = round((datetime.fromisoformat(step["at"]) - now).total_seconds())
+    return f" That is in {seconds} s." if seconds > 0 else ""
 
 
 def _aligned(rows: Iterable[tuple[str, str]]) -> list[str]:

@@ -8,7 +8,7 @@ must happen to an event without asking the service.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,16 @@ def load_samples(file: Path) -> list[Sample]:
             headers = {"X-GitHub-Event": event["name"]}
             samples.append(Sample(".".join(words), data, headers, example))
     return samples
+
+
+def pick(samples: Iterable[Sample]) -> list[Sample]:
+    """All samples that a subscription wants, and one of every other type."""
+    picked, types = [], set()
+    for sample in samples:
+        if expected(sample) or sample.type not in types:
+            picked.append(sample)
+            types.add(sample.type)
+    return picked
 
 
 def expected(sample: Sample) -> dict[str, set[str]]:
