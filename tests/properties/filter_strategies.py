@@ -47,8 +47,9 @@ def _one(operator: str, operand: st.SearchStrategy[Any]) -> st.SearchStrategy[di
 
 
 _numbers_or_texts = scalars.filter(lambda value: value is not None and type(value) is not bool)
+_literals = values.filter(lambda value: not (type(value) is dict and value.keys() == {"$ref"}))
 operations: st.SearchStrategy[dict[str, Any]] = st.one_of(
-    *[_one(name, st.one_of(values, _ref_operands)) for name in ("$eq", "$neq")],
+    *[_one(name, st.one_of(_literals, _ref_operands)) for name in ("$eq", "$neq")],
     *[
         _one(name, st.one_of(_numbers_or_texts, _ref_operands))
         for name in ("$gt", "$gte", "$lt", "$lte")

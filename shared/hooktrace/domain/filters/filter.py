@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hooktrace.domain.filters.clause import Clause
+from hooktrace.domain.filters.entries import limit_clause
 from hooktrace.domain.filters.event import FilterEvent
 from hooktrace.domain.filters.eventbridge import convert
-from hooktrace.domain.filters.explain import explain_tree, limit_clause
+from hooktrace.domain.filters.explain import explain_tree
 from hooktrace.domain.filters.nodes import Node
 from hooktrace.domain.filters.parse import parse_tree
 from hooktrace.domain.filters.refusals import Faults
