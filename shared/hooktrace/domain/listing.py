@@ -184,6 +184,10 @@ class Stretch:
         """What is left when everything up to `edge` has been looked at."""
         return replace(self, high=edge) if self.descending else replace(self, low=edge)
 
+    def of_events(self) -> Stretch:
+        """The stretch with the event whole at which it begins: for looking into its deliveries."""
+        return replace(self, low=self.low.partition("#")[0])
+
     def after(self, place: str) -> str:
         """The edge right behind one place."""
         return place if self.descending else place + "!"

@@ -10,7 +10,7 @@ from hooktrace.domain.list_cursor import Progress, read_cursor, scope_of, write_
 from hooktrace.domain.listing import Filters, Source, choose_source, edge_ms, stretch_of, window
 from hooktrace.domain.registry import Project
 from hooktrace.ports import Clock, CursorKeys, Lane, Ledger, LedgerLists, Payloads, Record
-from hooktrace.usecases.merge_lanes import MergedLanes
+from hooktrace.usecases.merge_lanes import MORE_READS, MOST_ROWS, MergedLanes
 from hooktrace.usecases.walk_ledger import Walk
 
 
@@ -56,6 +56,8 @@ class ListRecords:
         projects: Projects,
         keys: CursorKeys,
         clock: Clock,
+        most_rows: int = MOST_ROWS,
+        more_reads: int = MORE_READS,
     ) -> None:
         self._ledger = ledger
         self._payloads = payloads
@@ -63,6 +65,8 @@ class ListRecords:
         self._projects = projects
         self._keys = keys
         self._clock = clock
+        self._most_rows = most_rows
+        self._more_reads = more_reads
 
     def page(self, project_id: ProjectId, listing: Listing) -> ListPage:
         """One page of the project's records, by the time their events were accepted.
@@ -79,13 +83,19 @@ class ListRecords:
         if stretch.is_empty or project is None:
             return ListPage((), None, None)
         source = choose_source(listing.filters)
-        lanes = lanes_of(project_id, project.shards, source)
+        lanes = MergedLanes(
+            self._lists,
+            lanes_of(project_id, project.shards, source),
+            stretch.of_events() if source.kind == "E" else stretch,
+            most_rows=self._most_rows,
+            more_reads=self._more_reads,
+        )
         walk = Walk(
             project=project_id,
             filters=listing.filters,
             source=source,
             stretch=stretch,
-            lanes=MergedLanes(self._lists, lanes, stretch),
+            lanes=lanes,
             ledger=self._ledger,
             payloads=self._payloads,
             now_ms=now_ms,

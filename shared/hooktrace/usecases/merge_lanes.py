@@ -22,7 +22,15 @@ LEAST_SHARE = 4  # of a later read: four records of 1 KB cost as much as one
 class MergedLanes:
     """The entries of the lanes within a stretch, in its direction."""
 
-    def __init__(self, lists: LedgerLists, lanes: Sequence[Lane], stretch: Stretch) -> None:
+    def __init__(
+        self,
+        lists: LedgerLists,
+        lanes: Sequence[Lane],
+        stretch: Stretch,
+        *,
+        most_rows: int = MOST_ROWS,
+        more_reads: int = MORE_READS,
+    ) -> None:
         self._lists = lists
         self._lanes = lanes
         self._stretch = stretch
@@ -30,14 +38,15 @@ class MergedLanes:
         self._waiting: list[Entry] = []  # the next one is the last
         self._taken = ""
         self._fresh = True
-        self._reads_left = MORE_READS
+        self._most_rows = most_rows
+        self._reads_left = more_reads
         self.rows = 0
         self.edge = stretch.edge
 
     @property
     def is_spent(self) -> bool:
         """Whether the work of one page has been done."""
-        return self.rows >= MOST_ROWS or self._reads_left <= 0
+        return self.rows >= self._most_rows or self._reads_left <= 0
 
     @property
     def has_ended(self) -> bool:
@@ -90,7 +99,7 @@ class MergedLanes:
         if not self._fresh:
             self._reads_left -= len(behind)
             share = max(LEAST_SHARE, share)
-        share = max(1, min(share, (MOST_ROWS - self.rows) // len(behind)))
+        share = max(1, min(share, (self._most_rows - self.rows) // len(behind)))
         answers = self._lists.read([self._next_read(position, share) for position in behind])
         for position, answer in zip(behind, answers, strict=True):
             self._edges[position] = answer.edge
