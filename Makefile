@@ -1,5 +1,6 @@
 # Every target sets up what it needs. Python >= 3.11, make and git are all that must be there.
-PYTHON ?= python3
+# Once made, the environment keeps its Python; name another to make it anew.
+PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
 PY := .venv/bin/python
 PYTEST_WORKERS ?= 2
 HOOKTRACE_PORT ?= 4566

@@ -97,7 +97,7 @@ def _python(target: Target) -> Path | None:
     """The Python that will run the bundle, if this machine has it."""
     if target == "local":
         return EMULATOR_VENV / "bin" / "python"
-    if target == "host":
+    if target == "host" or f"{sys.version_info[0]}.{sys.version_info[1]}" == AWS_PYTHON:
         return Path(sys.executable)
     find = [str(UV), "python", "find", "--no-python-downloads", AWS_PYTHON]
     found = subprocess.run(find, capture_output=True, text=True, check=False)
