@@ -22,6 +22,7 @@ from hooktrace.domain.filters.nodes import (
     SomeScalar,
     is_about_element,
 )
+from hooktrace.domain.filters.operators import can_use
 from hooktrace.domain.filters.paths import Segment, Step, escape_name
 from hooktrace.domain.filters.values import MISSING, Reason, is_scalar, kind_of, opened
 
@@ -63,7 +64,8 @@ def _referring(node: Referring, value: object, path: str, walk: Walk) -> list[En
     operator = node.name
     if operator == "$ref":
         operator = "$contains" if type(value) is list and is_scalar(led_to) else "$eq"
-    reason = reason_of(operator, led_to, value)
+    usable = node.name == "$ref" or can_use(node.name, led_to)
+    reason = reason_of(operator, led_to, value) if usable else "type"
     return [Entry(path, operator, led_to, value, node.pointer, reason, node.operand)]
 
 

@@ -36,7 +36,7 @@ from hooktrace.domain.filters.paths import (
     parse_key,
 )
 from hooktrace.domain.filters.places import FIELD, HEADERS, TOP, Place
-from hooktrace.domain.filters.references import BadRef, parse_ref
+from hooktrace.domain.filters.references import BadRef, parse_header_ref, parse_ref
 from hooktrace.domain.filters.refusals import (
     EMPTY_FIELD_LIST,
     EMPTY_OBJECT,
@@ -82,6 +82,7 @@ class _Parser:
         self.faults = faults
         self.clauses = 0
         self.regexes = 0
+        self.in_headers = False
 
     def parts(self, value: dict[str, object], pointer: str, depth: int, place: Place) -> list[Node]:
         """The clauses of an object, in the order written."""
@@ -151,6 +152,7 @@ class _Parser:
                 return None
             return self._fault(pointer, "unknown_scope", unknown_scope(key))
         scope = _SCOPES[word]
+        self.in_headers = scope == "headers"
         inner: Node | None
         if dot and scope == "type":
             self._fault(pointer, "invalid_path", "The type is one string; write `type` alone.")
@@ -245,7 +247,7 @@ class _Parser:
         self, key: str, operand: dict[str, object], pointer: str, ref_pointer: str
     ) -> Node | None:
         try:
-            ref = parse_ref(operand["$ref"])
+            ref = (parse_header_ref if self.in_headers else parse_ref)(operand["$ref"])
         except BadRef as error:
             return self._fault(ref_pointer, "invalid_ref", f"This is no reference: {error}.")
         return Referring(key, ref, operand, pointer)

@@ -81,3 +81,9 @@ def parse_ref(source: object) -> Ref:
             for text in _BRACKET.findall(brackets)
         )
     return Ref(source, tuple(steps))
+
+
+def parse_header_ref(source: object) -> Ref:
+    """A reference among headers: one name in any case, dots and all. Raises BadRef."""
+    source = parse_ref(source).source
+    return Ref(source, (unescape(source.removeprefix("$.").lower()),))

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from math import inf
 
 from hooktrace.domain.filters.values import KINDS, NUMBERS, integer_from_text
 
@@ -45,7 +44,7 @@ class Prefix:
 class Range:
     """Some number (kind `n`) or string (`s`) at the path lies between the bounds, ends included.
 
-    A number without a bound has an infinity; a string without an upper bound has None.
+    A bound that is not there is None.
     """
 
     path: str
@@ -162,10 +161,10 @@ def _ranges(value: dict[str, object], path: str, found: Access) -> None:
     highs = [value[key] for key in _UPPER_BOUNDS if key in value]
     numbers = [type(bound) in NUMBERS for bound in lows + highs]
     if numbers and all(numbers):
-        low, high = max(lows, default=-inf), min(highs, default=inf)  # type: ignore[type-var] # all numbers
+        low, high = max(lows, default=None), min(highs, default=None)  # type: ignore[type-var] # all numbers
         found.ranges.append(Range(path, "n", low, high))
     elif numbers and all(type(bound) is str for bound in lows + highs):
-        first, last = max(lows, default=""), min(highs, default=None)  # type: ignore[type-var] # all strings
+        first, last = max(lows, default=None), min(highs, default=None)  # type: ignore[type-var] # all strings
         found.ranges.append(Range(path, "s", first, last))
 
 

@@ -13,7 +13,13 @@ from typing import Any, cast
 from hooktrace.domain.filters.values import KINDS
 from hooktrace.domain.matching.access import Access, Equality, Prefix
 from hooktrace.domain.matching.leaves import Leaves, Wanted
-from hooktrace.domain.matching.ranges import RangeGroup, RangeKey, range_key, sorted_group
+from hooktrace.domain.matching.ranges import (
+    RangeGroup,
+    RangeKey,
+    leading_first,
+    range_key,
+    sorted_group,
+)
 
 Numbers = int | list[int]
 """Filter or subscription numbers; most often there is one."""
@@ -87,11 +93,12 @@ class Bucket:
             self._place_at(number, point)
             wanted.add(point.path)
         elif access.ranges:
-            key = range_key(access.ranges)
+            ranges = leading_first(access.ranges)
+            key = range_key(ranges)
             if key not in self.ranges:
                 self.ranges[key] = RangeGroup(key, [[] for _ in key], [[] for _ in key], [])
-            self.ranges[key].insert(access.ranges, number)
-            for path, _ in key:
+            self.ranges[key].insert(ranges, number)
+            for path, *_ in key:
                 wanted.add(path)
         else:
             self.rest.append(number)
@@ -109,7 +116,8 @@ class Bucket:
             if access.points:
                 self._place_at(number, min(access.points, key=share))
             elif access.ranges:
-                ranged.setdefault(range_key(access.ranges), []).append((access.ranges, number))
+                ranges = leading_first(access.ranges)
+                ranged.setdefault(range_key(ranges), []).append((ranges, number))
             else:
                 self.rest.append(number)
         for key, entries in ranged.items():
@@ -120,7 +128,7 @@ class Bucket:
         for path in (*self.equal, *self.prefixes):
             wanted.add(path)
         for key in self.ranges:
-            for path, _ in key:
+            for path, *_ in key:
                 wanted.add(path)
 
     def _place_at(self, number: int, point: Equality | Prefix) -> None:
