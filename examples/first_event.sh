@@ -8,7 +8,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-state() { python3 -c 'import json, sys; print(json.load(open(".hooktrace/local.json"))[sys.argv[1]])' "$1"; }
+STATE=.hooktrace/local.json
+[ "${HOOKTRACE_PORT:-4566}" = 4566 ] || STATE=.hooktrace/local-$HOOKTRACE_PORT.json
+state() { python3 -c 'import json, sys; print(json.load(open(sys.argv[2]))[sys.argv[1]])' "$1" "$STATE"; }
 field() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
 show() { python3 -m json.tool --no-ensure-ascii; }
 

@@ -1,5 +1,6 @@
 """`python -m tools.demo`: real events through the local stack, each traced to its outcome.
 
+Starts the local stack if it does not run, unless `--state` names another.
 Exit code 0 only if every event came to the outcome that is expected for it, and every request
 that the receiver got has a valid signature and the exact bytes of the event's data.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -41,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--wait", type=float, default=WAIT_SECONDS, help="seconds for outcomes")
     options = parser.parse_args(argv)
     try:
-        with connect(options.state or state_file()) as stack:
+        with connect(options.state or start_stack()) as stack:
             samples = _samples(options.samples)
             run(stack, samples if options.all else pick(samples), options.wait)
     except DemoError as error:
@@ -50,8 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def state_file() -> Path:
-    """What the local stack wrote about itself, on the port of HOOKTRACE_PORT."""
+def start_stack() -> Path:
+    """Sees that the local stack runs; the file in which it describes itself. Raises DemoError."""
+    _say("seeing that the local stack runs; starting it takes about a minute")
+    command = [sys.executable, "-m", "tools.local_stack", "up"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DemoError(f"the local stack does not start: {done.stderr.strip()}")
     port = os.environ.get("HOOKTRACE_PORT", DEFAULT_PORT)
     return ROOT / ".hooktrace" / ("local.json" if port == DEFAULT_PORT else f"local-{port}.json")
 
