@@ -48,11 +48,21 @@ def once(stamp: Path, wanted: str, step: Callable[[], None]) -> bool:
     return True
 
 
-def install(environment: Path, lock: Path) -> None:
-    """Build a virtual environment anew from a hash-locked list."""
-    venv.EnvBuilder(clear=True, with_pip=True, symlinks=True).create(environment)
+def make_installer() -> None:
+    """A new virtual environment for this Python, and uv in it, which installs the rest."""
+    venv.EnvBuilder(clear=True, with_pip=True, symlinks=True).create(VENV)
     options = ["--quiet", "--disable-pip-version-check", "--no-input", "--require-hashes"]
-    run([environment / "bin" / "python", "-m", "pip", "install", *options, "-r", lock])
+    pip = [VENV / "bin" / "python", "-m", "pip", "install", *options]
+    run([*pip, "-r", LOCKS / "uv.txt"])
+
+
+def install(environment: Path, lock: Path) -> None:
+    """Make an environment hold exactly what a hash-locked list names, compiled."""
+    options = ["--quiet", "--require-hashes", "--compile-bytecode"]
+    index = os.environ.get("PIP_INDEX_URL")  # who has set up pip need not set up uv as well
+    env = {**os.environ, **({"UV_DEFAULT_INDEX": index} if index else {})}
+    python = environment / "bin" / "python"
+    run([VENV / "bin" / "uv", "pip", "sync", *options, "--python", python, lock], env=env)
 
 
 def make_venv() -> None:
@@ -63,6 +73,7 @@ def make_venv() -> None:
 
 
 def make_emulator() -> None:
+    venv.EnvBuilder(clear=True, symlinks=True).create(EMULATOR_VENV)
     install(EMULATOR_VENV, LOCKS / "emulator.txt")
 
 
@@ -97,6 +108,7 @@ def main() -> None:
             " name another with `make PYTHON=python3.13 ...`"
         )
     started = time.monotonic()
+    changed = once(VENV / ".installer", fingerprint(LOCKS / "uv.txt"), make_installer)
     with ThreadPoolExecutor(max_workers=2) as pool:
         emulator = pool.submit(
             once,
@@ -105,7 +117,7 @@ def main() -> None:
             make_emulator,
         )
         where = fingerprint(LOCKS / "dev.txt", extra=str(ROOT))
-        changed = once(VENV / ".stamp", where, make_venv)
+        changed |= once(VENV / ".stamp", where, make_venv)
         changed |= once(NODE_MODULES / ".stamp", fingerprint(*NPM_INPUTS), make_node_modules)
         changed |= emulator.result()
     if changed:
