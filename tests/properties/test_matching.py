@@ -9,10 +9,19 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.event_types import parse_event_types
 from hooktrace.domain.filters import FilterEvent, parse_filter
+from hooktrace.domain.filters.paths import escape_name
 from hooktrace.domain.matching import MatchDecision, MatchRow, SubscriptionIndex
-from tests.properties.filter_strategies import TEXTS, TYPES, events, filters, scalars
+from tests.properties.filter_strategies import (
+    TEXTS,
+    TYPES,
+    events,
+    filters,
+    scalars,
+    values,
+)
 
 PATTERNS = ["*", "order.*", "order.created", "*.created", "**.added", "order.**", "order.*.added"]
 ENDPOINTS = ["ep_1", "ep_2", "ep_3"]
@@ -142,3 +151,58 @@ def test_types_are_found_as_patterns_match_them(patterns: list[str], data: st.Da
     row = MatchRow("sub_1", "ep_1", tuple(patterns), None, True)
     found = SubscriptionIndex.build([row], ()).match(FilterEvent(event_type, {}, {})).matched
     assert bool(found) is parse_event_types(patterns).matches(event_type)
+
+
+def _leaf_keys(value: Any, keys: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+    """Every scalar of a value, with keys that lead to it."""
+    if isinstance(value, dict):
+        spelled = list(value.items())
+        spelled += [(escape_name(name), member) for name, member in value.items()]
+        return [leaf for name, member in spelled for leaf in _leaf_keys(member, (*keys, name))]
+    if isinstance(value, list):
+        found = [leaf for element in value for leaf in _leaf_keys(element, keys)]
+        for place, element in enumerate(value):
+            for name in ("$", str(place)):
+                found += _leaf_keys(element, (*keys, name))
+        return found
+    return [(keys, value)]
+
+
+def _conditions_for(leaf: Any) -> list[Any]:
+    found: list[Any] = [leaf, {"$eq": leaf}, {"$in": [leaf, "?"]}, {"$or": ["?", leaf]}]
+    found += [{"$any": {"$in": [leaf]}}, {"$and": [leaf, {"$exist": True}]}]
+    if isinstance(leaf, str):
+        found += [{"$startsWith": leaf[:1]}, {"$startsWith": ["?", leaf]}]
+    if isinstance(leaf, str) or type(leaf) in (int, float):
+        found += [{"$gte": leaf}, {"$lte": leaf}, {"$gte": leaf, "$lte": leaf}, {"$gt": leaf}]
+    return found
+
+
+@settings(deadline=None, max_examples=200)
+@given(values, st.data())
+def test_what_an_event_has_is_found_by_every_spelling(sent: Any, data: st.DataObject) -> None:
+    leaves = _leaf_keys(sent)
+    if not leaves:
+        return
+    event = FilterEvent("order.paid", {}, sent)
+    some = data.draw(st.lists(st.sampled_from(leaves), min_size=1, max_size=4))
+    rows: list[MatchRow] = []
+    for keys, leaf in some:
+        for condition in _conditions_for(leaf):
+            nested = condition
+            for key in reversed(keys):
+                nested = {key: nested}
+            for wanted in (nested, {".".join(keys): condition}):
+                text = json.dumps({"data": wanted})
+                if _is_refused(text):
+                    continue
+                rows.append(MatchRow(f"sub_{len(rows)}", "ep", ("*",), text, True))
+    agree(SubscriptionIndex.build(rows, ()).match(event), rows, set(), event)
+
+
+def _is_refused(text: str) -> bool:
+    try:
+        parse_filter(text)
+    except InvalidInput:
+        return True
+    return False
