@@ -15,6 +15,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -32,6 +33,7 @@ UV = Path(sys.prefix) / "bin" / "uv"
 AWS_PYTHON = "3.13"
 AWS_PLATFORM = "aarch64-manylinux_2_28"
 TASK_ROOT = "/var/task"
+KEPT_SECONDS = 3_600
 
 # Of the SDK's 400 service models, those of `client("...")` in the code, and sts for roles.
 SDK_SERVICES = frozenset({"dynamodb", "events", "s3", "sqs", "sts"})
@@ -130,8 +132,10 @@ def _digest(target: Target, *inputs: Path) -> str:
 
 
 def _forget(pattern: str) -> None:
+    """Drop what is old: a younger one may be in another deployment's hands."""
     for old in BUILD.glob(pattern):
-        shutil.rmtree(old)
+        if time.time() - old.stat().st_mtime > KEPT_SECONDS:
+            shutil.rmtree(old)
 
 
 @contextmanager

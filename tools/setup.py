@@ -52,7 +52,7 @@ def make_installer() -> None:
     """A new virtual environment for this Python, and uv in it, which installs the rest."""
     venv.EnvBuilder(clear=True, with_pip=True, symlinks=True).create(VENV)
     options = ["--quiet", "--disable-pip-version-check", "--no-input", "--require-hashes"]
-    pip = [VENV / "bin" / "python", "-m", "pip", "install", *options]
+    pip: list[str | Path] = [VENV / "bin" / "python", "-m", "pip", "install", *options]
     run([*pip, "-r", LOCKS / "uv.txt"])
 
 
