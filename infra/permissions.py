@@ -104,7 +104,7 @@ ROOMS: dict[str, Permissions] = {
         objects=((BODIES, (GET,)), KEEP_SNAPSHOTS),
     ),
     "query": Permissions(
-        ledger=READ,
+        ledger=(*READ, "dynamodb:PartiQLInsert"),  # the lists' signing key, once
         indexes=("by_endpoint", "attention"),
         registry=READ,
         objects=READ_OBJECTS,

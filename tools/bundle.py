@@ -28,6 +28,7 @@ Target = Literal["aws", "local", "host"]
 
 BUILD = ROOT / "build"
 LOCK = ROOT / "requirements" / "runtime.txt"
+OPENAPI = ROOT / "tools" / "openapi.py"
 SOURCES = {"functions": ROOT / "functions", "hooktrace": ROOT / "shared" / "hooktrace"}
 UV = Path(sys.prefix) / "bin" / "uv"
 AWS_PYTHON = "3.13"
@@ -44,7 +45,7 @@ def build(target: Target) -> Path:
     """The folder of the bundle, made unless an equal one is there."""
     BUILD.mkdir(exist_ok=True)
     with _alone(BUILD / ".lock"):
-        bundle = BUILD / f"bundle-{target}-{_digest(target, LOCK, *SOURCES.values())}"
+        bundle = BUILD / f"bundle-{target}-{_digest(target, LOCK, OPENAPI, *SOURCES.values())}"
         if not bundle.is_dir():
             _forget(f"bundle-{target}-*")
             made = bundle.with_suffix(".part")
@@ -56,6 +57,8 @@ def build(target: Target) -> Path:
             for name, source in SOURCES.items():
                 ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
                 shutil.copytree(source, made / name, ignore=ignored)
+            document = made / "hooktrace" / "openapi.json"
+            subprocess.run([sys.executable, str(OPENAPI), str(document)], check=True)
             _compile(target, made, *(made / name for name in SOURCES))
             made.rename(bundle)
     return bundle

@@ -17,6 +17,7 @@ from pathlib import Path
 from tools.processes import Background, LocalStackError
 from tools.setup import EMULATOR_VENV, ROOT
 
+MAIN = ROOT / "tools" / "ministack_main.py"
 START_SECONDS = 30
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -59,7 +60,7 @@ class Emulator:
         temporary = self.folder / "tmp"
         shutil.rmtree(self.folder, ignore_errors=True)
         temporary.mkdir(parents=True)
-        command: list[str | Path] = [EMULATOR_VENV / "bin" / "python", "-m", "ministack"]
+        command: list[str | Path] = [EMULATOR_VENV / "bin" / "python", MAIN]
         self.process.start(command, _environment(self.port, temporary), temporary)
         deadline = time.monotonic() + START_SECONDS
         while not self._healthy():

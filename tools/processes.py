@@ -55,11 +55,9 @@ class Background:
             pid = int(self.pid_file.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return None
-        if pid in _children:
-            _children[pid].poll()  # takes the exit status, or the pid would stay taken
-        ps = ["ps", "-o", "command=", "-p", str(pid)]
-        shown = subprocess.run(ps, capture_output=True, text=True, check=False).stdout
-        return pid if self.name in shown and "<defunct>" not in shown else None
+        if pid in _children:  # asking takes the exit status, or the pid would stay taken
+            return pid if _children[pid].poll() is None else None
+        return pid if self.name in _command_line(pid) else None
 
     def stop(self) -> None:
         """TERM first, so that it ends its own workers; KILL what does not listen."""
@@ -77,3 +75,15 @@ class Background:
         """The last line of its log, for an error message."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1] if lines else "it said nothing"
+
+
+def _command_line(pid: int) -> str:
+    """How a process was started; empty once it has ended. `ps` is not on every machine."""
+    if Path("/proc/self").exists():
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            return ""
+    ps = ["ps", "-o", "command=", "-p", str(pid)]
+    shown = subprocess.run(ps, capture_output=True, text=True, check=False).stdout
+    return "" if "<defunct>" in shown else shown

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import hooktrace
 from functions.manage.routes import declare
 from functions.manage.wiring import authenticate, settings, wired
+from hooktrace.api.bundled import load_document, methods_by_path
 from hooktrace.api.http import GatewayHandler, make_handler
-
-BUNDLED = Path(hooktrace.__file__).parent / "openapi.json"
-"""The API's description, written when the bundle is built."""
 
 
 @cache
@@ -28,12 +23,9 @@ def _handler() -> GatewayHandler:
     )
 
 
-def _api_methods() -> Mapping[str, list[str]]:
+def _api_methods() -> Mapping[str, Collection[str]]:
     """The whole API's paths: this room answers for those that no room has."""
-    if not BUNDLED.exists():
-        return {}
-    paths = json.loads(BUNDLED.read_bytes())["paths"]
-    return {path: [method.upper() for method in methods] for path, methods in paths.items()}
+    return methods_by_path(load_document())
 
 
 def handle(event: Mapping[str, Any], context: Any) -> dict[str, object]:

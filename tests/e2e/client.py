@@ -33,6 +33,9 @@ class ApiProject:
         headers = {"authorization": f"Bearer {self.token}"} | more.pop("headers", {})
         return self._client.request(method, path, headers=headers, **more)
 
+    def close(self) -> None:
+        self._client.close()
+
     def made(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         answer = self.call("POST", path, json=body)
         assert answer.status_code == 201, answer.text

@@ -29,11 +29,16 @@ def stack_clients(stack: dict[str, Any]) -> Callable[[str], Any]:
 
 
 @pytest.fixture
-def new_project(stack: dict[str, Any], receiver: Receiver) -> Callable[..., ApiProject]:
-    def make(**settings: Any) -> ApiProject:
-        return ApiProject(stack, receiver, **settings)
+def new_project(stack: dict[str, Any], receiver: Receiver) -> Iterator[Callable[..., ApiProject]]:
+    made: list[ApiProject] = []
 
-    return make
+    def make(**settings: Any) -> ApiProject:
+        made.append(ApiProject(stack, receiver, **settings))
+        return made[-1]
+
+    yield make
+    for project in made:
+        project.close()
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def test_fc_59_sizes_up_to_the_limit_are_delivered_whole(project: ApiProject, si
 
 
 def test_fc_59_gzip_is_unpacked_within_the_same_limit(project: ApiProject) -> None:
-    packed = {"content-encoding": "gzip"}
+    packed = {"content-encoding": "gzip", "content-type": "application/octet-stream"}
     assert project.post(gzip.compress(GOOD), **packed).status_code == 202
     bomb = gzip.compress(b'{"type":"t","data":"' + b"x" * 5_000_000 + b'"}')
     check_problem(project.post(bomb, **packed), 413, "payload_too_large")
