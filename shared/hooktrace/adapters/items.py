@@ -2,8 +2,12 @@
 
 | item | SK | attributes |
 |---|---|---|
-| event | `E#ulid` | v version, s status, t type, z size, u updated, b payload, p payload place, r report and plan, n planned, pp pages, pt page token, e reason, i idempotency key, tp tracestate… |
-| delivery | `D#ulid#endpoint#replay` | v, s, u, m matched by, a attempts, n attempts in all, st step, na next attempt, l lease, h by hand, f forced, rb requested by, c cancel, wf waiting for, e |
+| event | `E#ulid` | v version, s status, t type, z size, u updated, b payload, p its place, |
+| | | r report and plan, n planned, pp pages, pt their token, e reason, i idempotency key, |
+| | | tp and ts trace context |
+| delivery | `D#ulid#endpoint#replay` | v, s, u, m matched by, a attempts, n attempts in all, |
+| | | st step, na next attempt, l lease, h by hand, f forced, rb requested by, c cancel, |
+| | | wf waiting for, e reason |
 | payload | `B#ulid` | b |
 | plan page | `M#ulid#token#page` | b |
 | attempt | `A#ulid#endpoint#replay#number` | b |
@@ -21,8 +25,8 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from hooktrace.domain.attempts import AttemptOutcome
-from hooktrace.domain.deliveries import Attempt, DeliveryRecord
+from hooktrace.adapters import attempt_rows
+from hooktrace.domain.deliveries import DeliveryRecord
 from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import (
     EndpointId,
@@ -33,7 +37,7 @@ from hooktrace.domain.ids import (
     delivery_shard,
     event_shard,
 )
-from hooktrace.domain.states import DeliveryStatus, EventStatus, Trigger
+from hooktrace.domain.states import DeliveryStatus, EventStatus
 
 Item = dict[str, dict[str, Any]]
 Key = tuple[str, str]
@@ -208,46 +212,6 @@ def _n(item: Item, name: str) -> int | None:
     return int(item[name]["N"]) if name in item else None
 
 
-_ATTEMPT_KEYS = {
-    "requested_by": "k",
-    "outcome": "o",
-    "duration_ms": "d",
-    "parts_ms": "p",
-    "status": "c",
-    "reason": "e",
-    "url": "u",
-    "address": "a",
-    "response_headers": "h",
-    "response_body": "b",
-    "response_bytes": "bb",
-    "response_truncated": "bt",
-    "lease_until_ms": "l",
-    "next_attempt_ms": "na",
-}
-
-
-def attempt_row(attempt: Attempt) -> dict[str, Any]:
-    row: dict[str, Any] = {"n": attempt.number, "s": attempt.started_ms}
-    if attempt.trigger is Trigger.MANUAL:
-        row["t"] = "m"
-    for name, short in _ATTEMPT_KEYS.items():
-        if value := getattr(attempt, name):
-            row[short] = value
-    return row
-
-
-def row_attempt(row: Mapping[str, Any]) -> Attempt:
-    found = {name: row[short] for name, short in _ATTEMPT_KEYS.items() if short in row}
-    if "outcome" in found:
-        found["outcome"] = AttemptOutcome(found["outcome"])
-    if "response_headers" in found:
-        found["response_headers"] = tuple((n, v) for n, v in found["response_headers"])
-    if found.get("outcome") is not None:
-        found.setdefault("duration_ms", 0)
-    trigger = Trigger.MANUAL if row.get("t") == "m" else Trigger.AUTOMATIC
-    return Attempt(number=row["n"], trigger=trigger, started_ms=row["s"], **found)
-
-
 def delivery_item(record: DeliveryRecord) -> Item:
     """The item of a delivery record."""
     ulid = bare(record.event_id)
@@ -264,7 +228,7 @@ def delivery_item(record: DeliveryRecord) -> Item:
         "ul": _text(ulid),
     }
     if record.attempts:
-        item["a"] = _blob([attempt_row(a) for a in record.attempts])
+        item["a"] = _blob([attempt_rows.attempt_row(a) for a in record.attempts])
     _maybe(
         item,
         {
@@ -309,7 +273,9 @@ def delivery_record(item: Item) -> DeliveryRecord:
         version=int(item["v"]["N"]),
         matched_by=tuple(SubscriptionId(f"sub_{s}") for s in matched.split(",") if s),
         updated_ms=int(item["u"]["N"]),
-        attempts=tuple(row_attempt(row) for row in _unblob(item["a"])) if "a" in item else (),
+        attempts=tuple(attempt_rows.row_attempt(row) for row in _unblob(item["a"]))
+        if "a" in item
+        else (),
         attempts_total=int(item["n"]["N"]),
         step=_n(item, "st") or 0,
         next_attempt_ms=_n(item, "na"),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from hooktrace.adapters import items
+from hooktrace.adapters.attempt_rows import attempt_row, row_attempt
 from hooktrace.adapters.items import Item, Key
 from hooktrace.adapters.tables import Change, Put, Refused, Table
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
@@ -37,7 +38,8 @@ class Blobs(Protocol):
 
 
 class TableLedger:
-    """Ledger, Payloads, AttemptShelf, IdempotencyKeys and LedgerScan of `hooktrace.ports` on one table."""
+    """Most ports of `hooktrace.ports` on one table: Ledger, Payloads, AttemptShelf,
+    IdempotencyKeys, LedgerScan; lists have their own adapter."""
 
     def __init__(self, table: Table, blobs: Blobs) -> None:
         self._table = table
@@ -98,7 +100,7 @@ class TableLedger:
             [
                 items.blob_item(
                     _shelf_key(delivery, attempt.number),
-                    items.pack_rows(items.attempt_row(attempt)),
+                    items.pack_rows(attempt_row(attempt)),
                     delivery.expires_s,
                 )
                 for attempt in attempts
@@ -109,7 +111,7 @@ class TableLedger:
         partition, low = _shelf_key(delivery, 0)
         page = self._table.range(partition, low, low[:-6] + AFTER, limit=limit, descending=True)
         rows = [items.unpack_rows(bytes(item["b"]["B"])) for item in page.items]
-        return [items.row_attempt(row) for row in reversed(rows)]
+        return [row_attempt(row) for row in reversed(rows)]
 
     def events_in_shard(
         self, project: ProjectId, shard: int, since_ms: int, until_ms: int

@@ -41,7 +41,6 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "invalid_parameter": ProblemKind(400, "A parameter has a value that is not allowed"),
     "invalid_cursor": ProblemKind(400, "The cursor does not belong to this list"),
     "invalid_header": ProblemKind(400, "A header has a value that is not allowed"),
-    "invalid_event": ProblemKind(400, "The event is not valid"),
     "invalid_encoding": ProblemKind(400, "The body cannot be unpacked"),
     "invalid_event_types": ProblemKind(422, "The event types are not valid"),
     "invalid_filter": ProblemKind(422, "The filter is not valid"),

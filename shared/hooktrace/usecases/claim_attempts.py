@@ -7,17 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest
-from hooktrace.domain.deliveries import (
+from hooktrace.domain.deliveries import DeliveryRecord, born, next_number
+from hooktrace.domain.delivery_steps import (
     Busy,
     Claimed,
-    DeliveryRecord,
     NotYet,
     Over,
     Resume,
-    born,
     claim,
     end_without_attempt,
-    next_number,
 )
 from hooktrace.domain.errors import InvalidInput, Unavailable
 from hooktrace.domain.events import EventRecord, Payload, PlannedDelivery

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 
 from hooktrace.domain.attempts import AttemptOutcome, SendResult
-from hooktrace.domain.deliveries import DeliveryRecord, conclude
+from hooktrace.domain.deliveries import DeliveryRecord
+from hooktrace.domain.delivery_steps import conclude
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.retry import DEFAULT_SCHEDULE, GONE_STATUS, RetryPolicy

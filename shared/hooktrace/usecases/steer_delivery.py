@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hooktrace.domain.deliveries import (
-    DeliveryRecord,
-    cancel_by_hand,
-    next_number,
-    retry_by_hand,
-)
+from hooktrace.domain.deliveries import DeliveryRecord, next_number
+from hooktrace.domain.delivery_steps import cancel_by_hand, retry_by_hand
 from hooktrace.domain.errors import Conflict, NotFound, Unavailable
 from hooktrace.domain.events import PlannedDelivery
 from hooktrace.domain.ids import ProjectId

@@ -7,12 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from hooktrace.domain.deliveries import (
-    DUE_GRACE_MS,
-    DeliveryRecord,
-    end_without_attempt,
-    next_number,
-)
+from hooktrace.domain.deliveries import DeliveryRecord, next_number
+from hooktrace.domain.delivery_steps import DUE_GRACE_MS, end_without_attempt
 from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import DeliveryId, ProjectId, bare, delivery_id

@@ -1,0 +1,296 @@
+"""Every decision about a delivery, pure: from the record as it was read to that to be written.
+
+Each write is conditional on `version`; who loses reads again and decides again. The claim comes
+before the request (a lease), the result after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from hooktrace.domain.attempts import AttemptOutcome, SendResult
+from hooktrace.domain.deliveries import Attempt, DeliveryRecord
+from hooktrace.domain.ids import ulid_ms
+from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS, RetryPolicy
+from hooktrace.domain.states import DELIVERY_ENDS, DeliveryStatus, Trigger, check_delivery
+
+EARLY_MS = 1_000
+"""A message up to this much early counts as due (queue delays are whole seconds)."""
+DUE_GRACE_MS = 120_000
+"""A queued retry that is also listed in `due` (old events) is looked for this much later."""
+BY_HAND_GRACE_MS = 60_000
+"""An attempt asked for by hand is looked for by sweep so much later, if nobody began it."""
+SCHEDULE_OVER = 1_000_000
+"""The step of a delivery that had ended: after a retry by hand nothing follows by itself."""
+AUDITED_AGE_MS = 25 * 60_000
+"""Until this age the audit looks after an event's deliveries; later retries need `due`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The attempt is ours: write `record`, then send attempt `record.attempts[-1]`."""
+
+    record: DeliveryRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Another worker holds a live lease until `until_ms`; the message must come back."""
+
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """The attempt is due at `at_ms`; the message goes back with a delay."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """Nothing to do for this message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The attempt of this message was made, but its follow-up may never have been queued."""
+
+    at_ms: int
+
+
+Claim = Claimed | Busy | NotYet | Over | Resume
+
+
+def claim(
+    current: DeliveryRecord, *, attempt: int, now_ms: int, lease_ms: int, url: str, token: str
+) -> Claim:
+    """May a worker with a message for `attempt` send now? `current` has version 0 if unborn.
+
+    A live lease is Busy. An expired one closes its attempt as `worker_lost` (it takes a number,
+    but no step of the schedule) and the next attempt begins. A message for an attempt already
+    made is Over, or Resume when the retry that must follow it is still ahead.
+    """
+    if current.status in DELIVERY_ENDS:
+        return Over()
+    made = current.attempts_total
+    if current.status is DeliveryStatus.RETRYING:
+        at = current.next_attempt_ms or now_ms
+        if attempt <= made:
+            return Resume(at) if attempt == made else Over()
+        if at - EARLY_MS > now_ms:
+            return NotYet(at)
+    record = current
+    if current.status is DeliveryStatus.DELIVERING and current.lease_until_ms is not None:
+        if current.lease_until_ms > now_ms:
+            return Busy(current.lease_until_ms)
+        record = _close_lost(current)
+    by_hand = current.by_hand
+    begun = Attempt(
+        number=record.attempts_total + 1,
+        trigger=Trigger.MANUAL if by_hand else Trigger.AUTOMATIC,
+        requested_by=by_hand,
+        started_ms=now_ms,
+        url=url,
+        lease_until_ms=now_ms + lease_ms,
+    )
+    return Claimed(
+        replace(
+            record,
+            status=check_delivery(current.status, DeliveryStatus.DELIVERING),
+            version=current.version + 1,
+            updated_ms=now_ms,
+            attempts=(*record.attempts, begun),
+            attempts_total=begun.number,
+            next_attempt_ms=None,
+            lease_until_ms=now_ms + lease_ms,
+            by_hand=None,
+            requested_by=None,
+            reason=None,
+            waiting_for=None,
+            write_token=token,
+        )
+    )
+
+
+def _close_lost(record: DeliveryRecord) -> DeliveryRecord:
+    """The open attempt of an expired lease, closed as `worker_lost`."""
+    open_attempt = record.attempts[-1]
+    lost = replace(
+        open_attempt,
+        outcome=AttemptOutcome.WORKER_LOST,
+        duration_ms=(record.lease_until_ms or 0) - open_attempt.started_ms,
+        reason="The worker died before it could record the answer; its lease ran out.",
+    )
+    return replace(record, attempts=(*record.attempts[:-1], lost))
+
+
+def conclude(
+    record: DeliveryRecord,
+    number: int,
+    result: SendResult,
+    *,
+    now_ms: int,
+    policy: RetryPolicy,
+    chance: float,
+    token: str,
+    stop_reason: str | None = None,
+) -> DeliveryRecord | None:
+    """The record with the result of attempt `number`; None when it holds that result already.
+
+    When the lease was lost and the story went on, a late result fills in its own attempt only,
+    and a late success ends a delivery that is not at its end. After a failure with a
+    `stop_reason` (the endpoint was deleted or disabled meanwhile) nothing follows.
+    """
+    position = next((i for i, a in enumerate(record.attempts) if a.number == number), None)
+    if position is None:
+        return None
+    attempt = record.attempts[position]
+    if attempt.outcome not in {None, AttemptOutcome.WORKER_LOST}:
+        return None
+    finished = _finish(attempt, result)
+    base = replace(
+        record,
+        version=record.version + 1,
+        updated_ms=now_ms,
+        attempts=(*record.attempts[:position], finished, *record.attempts[position + 1 :]),
+        write_token=token,
+    )
+    succeeded = result.outcome is AttemptOutcome.SUCCESS
+    holds_lease = attempt.outcome is None and number == record.attempts_total
+    if succeeded and record.status not in DELIVERY_ENDS:
+        return _ended(base, DeliveryStatus.SUCCEEDED, None)
+    if not holds_lease or record.status in DELIVERY_ENDS:
+        return base
+    stop = stop_reason or record.cancel_reason
+    if stop is not None:
+        return _ended(base, DeliveryStatus.CANCELLED, stop)
+    return _after_failure(base, attempt, result, now_ms=now_ms, policy=policy, chance=chance)
+
+
+def _finish(attempt: Attempt, result: SendResult) -> Attempt:
+    return replace(
+        attempt,
+        outcome=result.outcome,
+        duration_ms=result.duration_ms,
+        parts_ms=dict(result.parts_ms),
+        status=result.status,
+        reason=result.reason,
+        address=result.address,
+        response_headers=result.response_headers,
+        response_body=result.response_body,
+        response_bytes=result.response_body_bytes,
+        response_truncated=result.response_truncated,
+    )
+
+
+def _ended(record: DeliveryRecord, status: DeliveryStatus, reason: str | None) -> DeliveryRecord:
+    return replace(
+        record,
+        status=check_delivery(record.status, status),
+        reason=reason,
+        next_attempt_ms=None,
+        due_ms=None,
+        lease_until_ms=None,
+        cancel_reason=None,
+        forced=False,
+    )
+
+
+def _after_failure(
+    base: DeliveryRecord,
+    attempt: Attempt,
+    result: SendResult,
+    *,
+    now_ms: int,
+    policy: RetryPolicy,
+    chance: float,
+) -> DeliveryRecord:
+    if policy.ends(result.status):
+        return _ended(base, DeliveryStatus.FAILED, f"permanent_status_{result.status}")
+    by_hand = attempt.trigger is Trigger.MANUAL
+    delay = policy.delay_seconds(
+        base.step,
+        status=result.status,
+        retry_after=result.retry_after,
+        now_ms=now_ms,
+        chance=chance,
+    )
+    if delay is None:
+        why = "manual_attempt_failed" if base.step == SCHEDULE_OVER else "attempts_exhausted"
+        return _ended(base, DeliveryStatus.FAILED, why)
+    at = now_ms + round(delay * 1000)
+    last = replace(base.attempts[-1], next_attempt_ms=at)
+    return replace(
+        base,
+        status=check_delivery(base.status, DeliveryStatus.RETRYING),
+        attempts=(*base.attempts[:-1], last),
+        step=base.step if by_hand else base.step + 1,
+        next_attempt_ms=at,
+        due_ms=_due_ms(base, at, now_ms),
+        lease_until_ms=None,
+    )
+
+
+def _due_ms(record: DeliveryRecord, at_ms: int, now_ms: int) -> int | None:
+    """When sweep must look: at the time itself beyond what a queue can wait, else as a net."""
+    if at_ms - now_ms > QUEUE_DELAY_MAX_SECONDS * 1000:
+        return at_ms
+    old = at_ms - ulid_ms(record.event_id) > AUDITED_AGE_MS
+    return at_ms + DUE_GRACE_MS if old else None
+
+
+def end_without_attempt(
+    current: DeliveryRecord, status: DeliveryStatus, reason: str, *, now_ms: int, token: str
+) -> DeliveryRecord | None:
+    """The delivery failed or cancelled with no further request; None when it is at its end.
+
+    An attempt in flight goes on: it records its result, and nothing follows it.
+    """
+    if current.status in DELIVERY_ENDS:
+        return None
+    if current.lease_until_ms is None:
+        after = _ended(current, status, reason)
+    elif current.lease_until_ms <= now_ms:
+        after = _ended(_close_lost(current), status, reason)
+    else:
+        after = replace(current, cancel_reason=reason)
+    return after.written(now_ms=now_ms, token=token)
+
+
+def retry_by_hand(
+    current: DeliveryRecord, key_id: str, *, forced: bool, now_ms: int, token: str
+) -> DeliveryRecord | None:
+    """The delivery with one attempt asked for by hand; None while an attempt is under way.
+
+    Of a delivery that retries, the schedule goes on after a failure; one that had ended gets
+    this attempt and no more. Sweep finds it if the message is lost.
+    """
+    if current.status in {DeliveryStatus.PENDING, DeliveryStatus.DELIVERING}:
+        return None
+    ended = current.status in DELIVERY_ENDS
+    asked = replace(
+        current,
+        status=check_delivery(current.status, DeliveryStatus.DELIVERING),
+        step=SCHEDULE_OVER if ended else current.step,
+        next_attempt_ms=None,
+        due_ms=now_ms + BY_HAND_GRACE_MS,
+        by_hand=key_id,
+        forced=forced,
+        reason=None,
+        requested_by=None,
+    )
+    return asked.written(now_ms=now_ms, token=token)
+
+
+def cancel_by_hand(
+    current: DeliveryRecord, key_id: str, *, now_ms: int, token: str
+) -> DeliveryRecord | None:
+    """The delivery with no further attempt; None when it is at its end already.
+
+    An attempt in flight ends and is recorded; only then the delivery is cancelled.
+    """
+    after = end_without_attempt(
+        current, DeliveryStatus.CANCELLED, "cancelled_by_hand", now_ms=now_ms, token=token
+    )
+    return None if after is None else replace(after, requested_by=key_id, by_hand=None)
