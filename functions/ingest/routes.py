@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -26,17 +27,22 @@ from hooktrace.api.problems import problem_of
 from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.events import EventRecord
 from hooktrace.domain.new_event import NewEvent, parse_new_event
+from hooktrace.domain.states import EventStatus
 from hooktrace.domain.strict_json import split_items
 from hooktrace.domain.trace_context import valid_traceparent, valid_tracestate
+from hooktrace.usecases.await_outcome import MAX_SECONDS
 from hooktrace.usecases.ingest_events import Accepted
 
 MAX_ITEMS = 100
 BATCH_BODY_BYTES = 5 * 1_048_576
 
+_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*([0-9]{1,4})\s*(?:$|[,;])", re.IGNORECASE)
+
 _DESCRIPTION = """Answers 202 when the event is stored and queued; the id in the answer leads to its
 trace at once. With `Idempotency-Key` the same request may be sent again for 24 hours: the answer
 names the same event, with `"duplicate": true`. With `unmatched=reject` an event that no
 subscription wants is answered with 422 and the clauses that said no, and is recorded as `rejected`.
+`Prefer: wait=N` (at most 25 s) holds the answer until the outcome is known, shown as `status`.
 """
 
 
@@ -49,6 +55,8 @@ class Wired(Protocol):
 
     def reject_unmatched(self, new: NewEvent, project_id: str) -> EventRecord | None: ...
 
+    def outcome(self, record: EventRecord, seconds: int) -> EventStatus | None: ...
+
 
 def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
     """The routes; `wired` is called when a request comes."""
@@ -56,6 +64,7 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
     def post_event(request: Request) -> Response:
         query = read_query(request, IngestQuery)
         check_content_type(request)
+        seconds = _wished_wait(request)
         key = request.headers.get("idempotency-key")
         traceparent, tracestate = _trace_context(request)
         new = parse_new_event(
@@ -71,7 +80,11 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
             raise answer
         request.log["event"] = answer.record.id
         body = _accepted(answer)
-        return Response(202, body, {"location": body["links"]["self"]})
+        headers = {"location": body["links"]["self"]}
+        if seconds:
+            body["status"] = wired().outcome(answer.record, seconds) or body["status"]
+            headers["preference-applied"] = f"wait={seconds}"
+        return Response(202, body, headers)
 
     def post_batch(request: Request) -> Response:
         check_content_type(request)
@@ -108,7 +121,7 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
                 "idempotency_key_reused",
                 "unmatched",
             ),
-            headers=("Idempotency-Key", "Content-Encoding", "traceparent", "tracestate"),
+            headers=("Idempotency-Key", "Prefer", "Content-Encoding", "traceparent", "tracestate"),
         ),
         Route(
             method="POST",
@@ -125,6 +138,12 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
             max_body_bytes=BATCH_BODY_BYTES,
         ),
     )
+
+
+def _wished_wait(request: Request) -> int:
+    """Seconds of `Prefer: wait=N` (RFC 7240), at most 25; 0 without it. Others are ignored."""
+    found = _WAIT.search(request.headers.get("prefer", ""))
+    return min(int(found[1]), MAX_SECONDS) if found else 0
 
 
 def _trace_context(request: Request) -> tuple[str | None, str | None]:

@@ -23,6 +23,8 @@ from hooktrace.domain.errors import InvalidInput, NotFound
 from hooktrace.domain.events import EventRecord
 from hooktrace.domain.new_event import NewEvent
 from hooktrace.domain.registry import Project
+from hooktrace.domain.states import EventStatus
+from hooktrace.usecases.await_outcome import AwaitOutcome
 from hooktrace.usecases.cached_projects import CachedProjects
 from hooktrace.usecases.ingest_events import Accepted, IngestEvents
 
@@ -37,6 +39,7 @@ class Wired:
     authenticate: Authenticator
     projects: CachedProjects
     events: IngestEvents
+    waiting: AwaitOutcome
     matching: RegistryMatching
 
     def _project(self, project_id: str) -> Project:
@@ -48,6 +51,10 @@ class Wired:
     def ingest(self, news: Sequence[NewEvent], project_id: str) -> list[Accepted | InvalidInput]:
         """Accepts events for a project."""
         return self.events.run(news, self._project(project_id))
+
+    def outcome(self, record: EventRecord, seconds: int) -> EventStatus | None:
+        """The event's status after waiting up to so long for its outcome."""
+        return self.waiting.run(record.project_id, record.id, seconds)
 
     def reject_unmatched(self, new: NewEvent, project_id: str) -> EventRecord | None:
         """The record of a rejected event, or None when some subscription wants it."""
@@ -88,5 +95,6 @@ def wired() -> Wired:
             clock=clock,
             chance=SystemChance(),
         ),
+        waiting=AwaitOutcome(ledger),
         matching=registry.matching,
     )

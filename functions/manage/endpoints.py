@@ -96,7 +96,7 @@ def endpoint_routes(wired: Wired) -> tuple[Route, ...]:
         _action(
             wired,
             "disable",
-            "Disable an endpoint and cancel what is pending",
+            "Disable an endpoint; what is pending is cancelled when it comes up",
             _disable,
             EndpointView,
         ),

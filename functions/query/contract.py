@@ -260,6 +260,8 @@ class TraceQuery(Shape):
 
     deliveries_from: int = Field(default=0, ge=0, le=1_000_000)
     """Show the deliveries from this position (100 are shown at once)."""
+    wait: int = Field(default=0, ge=0, le=25)
+    """Wait up to so many seconds for the event's final status, then answer."""
 
 
 class Health(Shape):

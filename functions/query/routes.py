@@ -19,7 +19,8 @@ from hooktrace.api.http import (
     version_tag,
 )
 from hooktrace.domain.errors import NotFound
-from hooktrace.domain.ids import ProjectId
+from hooktrace.domain.ids import ProjectId, parse_event_id
+from hooktrace.usecases.await_outcome import AwaitOutcome
 from hooktrace.usecases.read_trace import ReadTrace
 
 
@@ -29,15 +30,20 @@ class Wired(ListsWired, Protocol):
     @property
     def traces(self) -> ReadTrace: ...
 
+    @property
+    def waiting(self) -> AwaitOutcome: ...
+
 
 def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
     """The routes; `wired` is called when a request comes."""
 
     def get_event(request: Request) -> Response:
         query = read_query(request, contract.TraceQuery)
-        trace = wired().traces.event(
-            ProjectId(request.project_id), request.path_params["id"], start=query.deliveries_from
-        )
+        project, text = ProjectId(request.project_id), request.path_params["id"]
+        event = parse_event_id(text)
+        if query.wait and event is not None:
+            wired().waiting.run(project, event, query.wait)
+        trace = wired().traces.event(project, text, start=query.deliveries_from)
         if trace is None:
             raise NotFound
         request.log["event"] = trace.event.id
@@ -80,7 +86,7 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
             description=(
                 "Strongly consistent: what matched, what did not and by which clause, every "
                 "delivery with its attempts, and what comes next. Of many deliveries 100 are "
-                "shown; `links.more_deliveries` leads on."
+                "shown; `links.more_deliveries` leads on. `wait` waits for the outcome."
             ),
             tags=("events",),
             query=contract.TraceQuery,

@@ -17,6 +17,7 @@ from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.system import SystemClock
 from hooktrace.api.auth import Authenticator
+from hooktrace.usecases.await_outcome import AwaitOutcome
 from hooktrace.usecases.list_records import ListRecords
 from hooktrace.usecases.read_trace import ReadTrace
 
@@ -29,6 +30,7 @@ class Wired:
 
     authenticate: Authenticator
     traces: ReadTrace
+    waiting: AwaitOutcome
     lists: ListRecords
 
 
@@ -45,6 +47,7 @@ def wired() -> Wired:
     return Wired(
         authenticate=Authenticator(registry.keys.load_key, lambda: clock.now_ms() / 1000),
         traces=ReadTrace(ledger=ledger, payloads=ledger, shelf=ledger, clock=clock),
+        waiting=AwaitOutcome(ledger),
         lists=ListRecords(
             ledger=ledger,
             payloads=ledger,

@@ -201,3 +201,59 @@ def test_fc_57_someone_elses_ids_do_not_exist(new_project: Callable[..., ApiProj
     assert answer.status_code == missing.status_code == 422
     assert answer.json()["code"] == missing.json()["code"]
     assert theirs.call("GET", f"/v1/endpoints/{endpoint['id']}").status_code == 200
+
+
+def test_waiting_for_the_outcome_on_the_way_in_and_on_the_trace(project: ApiProject) -> None:
+    project.subscription(project.endpoint("/waited"))
+    answer = project.post({"type": "order.created", "data": {}}, prefer="wait=20")
+    assert (answer.status_code, answer.json()["status"]) == (202, "succeeded")
+    assert answer.headers["preference-applied"] == "wait=20"
+    other = project.event("order.created", {"n": 2})
+    trace = project.call("GET", f"/v1/events/{other}?wait=20").json()
+    assert trace["status"] == "succeeded"
+    assert project.call("GET", f"/v1/events/{other}?wait=26").status_code == 400
+
+
+def test_a_batch_gives_each_event_its_own_result(project: ApiProject) -> None:
+    project.subscription(project.endpoint("/batch"))
+    good = {"type": "order.created", "data": {"n": 1}, "idempotency_key": "k1"}
+    items = [good, {"type": "order.created"}, good, {"type": "bad..type", "data": 1}]
+    answer = project.call("POST", "/v1/events/batch", json={"events": items})
+    assert answer.status_code == 202, answer.text
+    first, missing, again, bad = answer.json()["items"]
+    assert first["status"] == again["status"] == 202
+    assert again["event"]["id"] == first["event"]["id"]
+    assert again["event"]["duplicate"] is True
+    assert (missing["status"], missing["problem"]["code"]) == (400, "missing_field")
+    assert (bad["status"], bad["problem"]["code"]) == (400, "invalid_event_type")
+    assert project.outcome(first["event"]["id"])["status"] == "succeeded"
+    assert len(project.receiver.requests("/batch")) == 1
+
+
+def test_strict_ingest_explains_its_refusal(project: ApiProject) -> None:
+    project.subscription(project.endpoint("/strict"), filter={"data": {"total": {"$gt": 5}}})
+    body = {"type": "order.created", "data": {"total": 1}}
+    refused = project.call("POST", "/v1/events?unmatched=reject", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (422, "unmatched")
+    assert refused.json()["match"]["near_misses"][0]["clauses"][0]["path"] == "data.total"
+    assert project.trace(refused.json()["event_id"])["status"] == "rejected"
+    body["data"] = {"total": 9}
+    assert project.call("POST", "/v1/events?unmatched=reject", json=body).status_code == 202
+
+
+def test_retry_and_cancel_by_hand(project: ApiProject) -> None:
+    endpoint = project.endpoint("/by-hand", Step(status=500), Step(status=200))
+    project.subscription(endpoint)
+    identifier = project.event("order.created", {})
+    waiting = project.until(
+        identifier, lambda t: t["deliveries"] and t["deliveries"][0]["status"] == "retrying"
+    )
+    delivery = waiting["deliveries"][0]["id"]
+    asked = project.call("POST", f"/v1/deliveries/{delivery}/retry")
+    assert asked.status_code == 202, asked.text
+    trace = project.outcome(identifier)
+    attempts = trace["deliveries"][0]["attempts"]
+    assert [a["trigger"] for a in attempts] == ["automatic", "manual"]
+    assert attempts[1]["requested_by"].startswith("key_")
+    over = project.call("POST", f"/v1/deliveries/{delivery}/cancel")
+    assert (over.status_code, over.json()["code"]) == (409, "conflict")
