@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 from hooktrace.adapters.items import Item, delivery_item, delivery_key, event_item, event_key
@@ -177,7 +177,7 @@ def cost(
     return units / full, reads / full, took_ms / full
 
 
-def main(sizes: list[int]) -> None:
+def main(sizes: Sequence[int] = (1_000, 1_000_000)) -> None:
     """Prints a table."""
     print(f"{'list':24}{'events':>10}{'RRU/page':>10}{'reads/page':>12}{'ms/page':>9}")
     for size in sizes:
@@ -188,4 +188,4 @@ def main(sizes: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    main([int(size) for size in sys.argv[1:]] or [1_000, 100_000, 1_000_000])
+    main([int(size) for size in sys.argv[1:]] or (1_000, 1_000_000))

@@ -148,8 +148,9 @@ class Rooms:
         with contextlib.redirect_stdout(out):
             answer = handle(event, Context())
         self.cpu[room] += int((time.process_time() - started) * 1e6)
-        self.log[room] += sum(len(line) + LOG_LINE_OVERHEAD for line in out.getvalue().split("\n")
-                              if line)
+        self.log[room] += sum(
+            len(line) + LOG_LINE_OVERHEAD for line in out.getvalue().split("\n") if line
+        )
         return answer
 
     def post(self, handle: Callable[..., Any]) -> None:
@@ -271,9 +272,13 @@ def report(counts: Counter[str], rooms: Rooms, bare: float) -> int:
     out.append(f"  {'messages sent per event':44s} {counts['messages'] / EVENTS:8.2f}")
     out.append(f"  {'floor: bare kept-alive POST (ms)':44s} {bare:8.2f}  ratio {cpu / bare:.1f}")
     for room, micros in rooms.cpu.most_common():
-        out.append(f"    {room:10s} {micros / EVENTS / 1000:8.2f} ms CPU  "
-                   f"{rooms.log[room] / EVENTS:6.0f} log bytes")
-    out.append("  calls per event: " + json.dumps(
-        {k: round(v / EVENTS, 2) for k, v in sorted(own.items())}))
+        out.append(
+            f"    {room:10s} {micros / EVENTS / 1000:8.2f} ms CPU  "
+            f"{rooms.log[room] / EVENTS:6.0f} log bytes"
+        )
+    out.append(
+        "  calls per event: "
+        + json.dumps({k: round(v / EVENTS, 2) for k, v in sorted(own.items())})
+    )
     sys.stdout.write("\n".join(out) + "\n")
     return sum(value > limit for _, value, limit in rows)
