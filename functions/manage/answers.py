@@ -124,6 +124,16 @@ class SteeredDelivery(Shape):
     links: dict[str, str]
 
 
+class ReplayedEvent(Shape):
+    """An event after its replay."""
+
+    id: str
+    status: str
+    added: list[str]
+    """Ids of the deliveries that were added; none when nothing wants the event today."""
+    links: dict[str, str]
+
+
 class ClauseView(Shape):
     """A clause that says no. `actual` is left out when the event has no such value."""
 

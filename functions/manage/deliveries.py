@@ -1,21 +1,21 @@
-"""The routes that steer deliveries by hand."""
+"""The routes that steer events and deliveries by hand."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from functions.manage.answers import SteeredDelivery
+from functions.manage.answers import ReplayedEvent, SteeredDelivery
 from functions.manage.contract import RetryOptions
 from functions.manage.desks import Wired
 from hooktrace.api.http import Request, Response, Route, read_json
 from hooktrace.domain.deliveries import DeliveryRecord
-from hooktrace.domain.ids import ProjectId
+from hooktrace.domain.ids import ProjectId, bare, delivery_id
 
 TAGS = ("deliveries",)
 
 
 def delivery_routes(wired: Wired) -> tuple[Route, ...]:
-    """Retry and cancel."""
+    """Retry, cancel, replay."""
     return (
         Route(
             method="POST",
@@ -46,6 +46,21 @@ def delivery_routes(wired: Wired) -> tuple[Route, ...]:
             responses={200: SteeredDelivery},
             problems=("not_found", "conflict"),
         ),
+        Route(
+            method="POST",
+            path="/v1/events/{id}/replay",
+            handler=partial(_replay, wired),
+            scope="write",
+            operation_id="replayEvent",
+            summary="Match again, against today's subscriptions, and deliver anew",
+            description=(
+                "Deliveries so far stay as they are; the new ones have the next `replay` number. "
+                "`webhook-id` is the event's, as ever. The match report becomes today's."
+            ),
+            tags=("events",),
+            responses={202: ReplayedEvent},
+            problems=("not_found", "conflict"),
+        ),
     )
 
 
@@ -65,6 +80,18 @@ def _cancel(wired: Wired, request: Request) -> Response:
         ProjectId(request.project_id), request.path_params["id"], request.caller.key_id
     )
     return Response(200, _view(record))
+
+
+def _replay(wired: Wired, request: Request) -> Response:
+    done = wired().replays().run(ProjectId(request.project_id), request.path_params["id"])
+    event = done.event
+    body = ReplayedEvent(
+        id=event.id,
+        status=event.status,
+        added=[delivery_id(event.ulid, bare(p.endpoint_id), p.replay) for p in done.added],
+        links={"self": f"/v1/events/{event.id}"},
+    )
+    return Response(202, body)
 
 
 def _view(record: DeliveryRecord) -> SteeredDelivery:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hooktrace.api.auth import SECRET_BYTES, hash_secret, make_token
 from hooktrace.usecases.manage_endpoints import EndpointDesk
@@ -12,6 +13,9 @@ from hooktrace.usecases.manage_projects import ProjectDesk
 from hooktrace.usecases.manage_subscriptions import SubscriptionDesk
 from hooktrace.usecases.steer_delivery import SteerDelivery
 from hooktrace.usecases.try_subscription import StoredEvents
+
+if TYPE_CHECKING:
+    from hooktrace.usecases.replay_event import ReplayEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Desks:
     subscriptions: SubscriptionDesk
     events: StoredEvents
     deliveries: SteerDelivery
+    replays: Callable[[], ReplayEvent]
 
 
 Wired = Callable[[], Desks]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from functools import cache
+from typing import TYPE_CHECKING
 
 from functions.manage.desks import Desks, new_token
 from functions.manage.settings import Settings
@@ -23,6 +24,9 @@ from hooktrace.usecases.manage_subscriptions import SubscriptionDesk
 from hooktrace.usecases.read_trace import ReadTrace
 from hooktrace.usecases.steer_delivery import SteerDelivery
 from hooktrace.usecases.try_subscription import TracedEvents
+
+if TYPE_CHECKING:
+    from hooktrace.usecases.replay_event import ReplayEvent
 
 
 @cache
@@ -78,4 +82,25 @@ def wired() -> Desks:
             clock=clock,
             chance=SystemChance(),
         ),
+        replays=_replays,
+    )
+
+
+@cache
+def _replays() -> ReplayEvent:
+    """Apart, and only when asked for: replaying needs the whole matching machinery."""
+    from hooktrace.usecases.matching_sets import MatchingSets
+    from hooktrace.usecases.replay_event import ReplayEvent
+
+    registry, clock = _registry(), SystemClock()
+    ledger = TableLedger(DynamoTable(client("dynamodb"), settings().ledger_table), _blobs())
+    return ReplayEvent(
+        traces=ReadTrace(ledger=ledger, payloads=ledger, shelf=ledger, clock=clock),
+        sets=MatchingSets(registry.matching),
+        projects=registry.projects,
+        ledger=ledger,
+        payloads=ledger,
+        queue=SqsQueue(client("sqs"), settings().deliver_queue_url),
+        clock=clock,
+        chance=SystemChance(),
     )

@@ -111,6 +111,14 @@ class IdempotencyKeys(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What sweep must look at now, over all projects."""
+
+    deliveries: list[tuple[ProjectId, DeliveryId]]
+    events: list[tuple[ProjectId, EventId]]
+
+
 class LedgerScan(Protocol):
     """What sweep looks through."""
 
@@ -120,8 +128,8 @@ class LedgerScan(Protocol):
         """The events accepted in [since, until) in this shard, oldest first."""
         ...
 
-    def due(self, until_ms: int, *, limit: int) -> list[tuple[ProjectId, DeliveryId]]:
-        """Up to `limit` deliveries whose due time has come, earliest first, over all projects."""
+    def due(self, until_ms: int, *, limit: int) -> Due:
+        """Up to `limit` deliveries and events whose due time has come."""
         ...
 
 

@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hooktrace.adapters import attempt_rows
-from hooktrace.domain.deliveries import DeliveryRecord
+from hooktrace.domain.deliveries import Attempt, DeliveryRecord
 from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import (
     EndpointId,
@@ -173,6 +173,7 @@ def event_item(record: EventRecord) -> Item:
     if record.attention is not None:
         item["ak"] = _text(f"{record.project_id}#{record.attention}#{key[0].rsplit('#', 1)[1]}")
         item["ul"] = _text(record.ulid)
+    _due(item, record.id, record.due_ms)
     return item
 
 
@@ -195,6 +196,7 @@ def event_record(item: Item) -> EventRecord:
         plan_total=_n(item, "n") or 0,
         plan_pages=_n(item, "pp") or 0,
         plan_token=_s(item, "pt"),
+        due_ms=_n(item, "da"),
         reason=_s(item, "e"),
         idempotency_key=_s(item, "i"),
         traceparent=_s(item, "tp"),
@@ -248,15 +250,24 @@ def delivery_item(record: DeliveryRecord) -> Item:
     )
     if record.attention is not None:
         item["ak"] = _text(f"{record.project_id}#{record.attention}#{key[0].rsplit('#', 1)[1]}")
-    if record.due_ms is not None:
-        item["dk"] = _text(f"due#{hash_shard(record.id)}")
-        item["da"] = _number(record.due_ms)
+    _due(item, record.id, record.due_ms)
     return item
+
+
+def _due(item: Item, identifier: str, due_ms: int | None) -> None:
+    if due_ms is not None:
+        item["dk"] = _text(f"due#{hash_shard(identifier)}")
+        item["da"] = _number(due_ms)
 
 
 def hash_shard(identifier: str) -> int:
     """The shard of the `due` index that a delivery is listed in."""
     return zlib.crc32(identifier.encode()) % DUE_SHARDS
+
+
+def _attempts(item: Item) -> tuple[Attempt, ...]:
+    rows = _unblob(item["a"]) if "a" in item else []
+    return tuple(attempt_rows.row_attempt(row) for row in rows)
 
 
 def delivery_record(item: Item) -> DeliveryRecord:

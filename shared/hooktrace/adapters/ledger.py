@@ -22,7 +22,7 @@ from hooktrace.domain.ids import (
     lowest_ulid,
     split_delivery_id,
 )
-from hooktrace.ports import KeyClaim, Lost, Record, Write, Written
+from hooktrace.ports import Due, KeyClaim, Lost, Record, Write, Written
 
 PLAN_PAGE = 500
 CLAIM_TRIES = 4
@@ -125,13 +125,17 @@ class TableLedger:
             if more:
                 low = page.items[-1]["SK"]["S"] + "!"
 
-    def due(self, until_ms: int, *, limit: int) -> list[tuple[ProjectId, DeliveryId]]:
+    def due(self, until_ms: int, *, limit: int) -> Due:
         found: list[Key] = []
         for shard in range(items.DUE_SHARDS):
             found += self._table.index(
                 "due", f"due#{shard}", "0", str(until_ms), limit=limit, descending=False
             )
-        return [_delivery_ref(key) for key in found[:limit]]
+        keys = found[:limit]
+        return Due(
+            deliveries=[_delivery_ref(key) for key in keys if key[1].startswith("D#")],
+            events=[_event_ref(key) for key in keys if key[1].startswith("E#")],
+        )
 
     def claim(self, project: ProjectId, key: str, mine: KeyClaim, *, now_s: int) -> KeyClaim:
         """The idempotency key's claim that stands; one conditional write, `mine` if it wins."""
@@ -199,6 +203,11 @@ def _delivery_ref(key: Key) -> tuple[ProjectId, DeliveryId]:
     project, _ = key[0].rsplit("#", 1)
     _, event, endpoint, replay = key[1].split("#")
     return ProjectId(project), delivery_id(event, endpoint, int(replay))
+
+
+def _event_ref(key: Key) -> tuple[ProjectId, EventId]:
+    project, _ = key[0].rsplit("#", 1)
+    return ProjectId(project), EventId(f"evt_{key[1][2:]}")
 
 
 def _payload_key(project: ProjectId, event: EventId) -> Key:

@@ -67,7 +67,8 @@ class EventRecord:
 
     `packed` is the payload when it is inline, else None and `payload_at` says where it is
     ("item" or "s3"). `plan` holds the planned deliveries while they are few; of many,
-    `plan_pages` pages are stored beside the record under `plan_token`.
+    `plan_pages` pages are stored beside the record under `plan_token`. `due_ms` is when sweep
+    must look whether all that was planned got under way (after a replay).
     """
 
     id: EventId
@@ -84,6 +85,7 @@ class EventRecord:
     plan_total: int = 0
     plan_pages: int = 0
     plan_token: str | None = None
+    due_ms: int | None = None
     reason: str | None = None
     idempotency_key: str | None = None
     traceparent: str | None = None

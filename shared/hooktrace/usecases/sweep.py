@@ -11,7 +11,7 @@ from hooktrace.domain.deliveries import DeliveryRecord, next_number
 from hooktrace.domain.delivery_steps import DUE_GRACE_MS, end_without_attempt
 from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.events import EventRecord, PlannedDelivery
-from hooktrace.domain.ids import DeliveryId, ProjectId, bare, delivery_id
+from hooktrace.domain.ids import DeliveryId, EventId, ProjectId, bare, delivery_id
 from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, Task, decode
 from hooktrace.domain.registry import Project
 from hooktrace.domain.states import DELIVERY_ENDS, DeliveryStatus, EventStatus, check_event
@@ -130,8 +130,9 @@ class Sweep:
         the entry sends a duplicate, which the claim turns away.
         """
         now_ms = self._clock.now_ms()
-        refs = self._scan.due(now_ms + DUE_HORIZON_MS, limit=DUE_BATCH)
-        found = self._ledger.deliveries(refs) if refs else {}
+        listed = self._scan.due(now_ms + DUE_HORIZON_MS, limit=DUE_BATCH)
+        self._look_at_due_events(listed.events, now_ms)
+        found = self._ledger.deliveries(listed.deliveries) if listed.deliveries else {}
         due = [r for r in found.values() if (r.due_ms or 0) <= now_ms + DUE_HORIZON_MS]
         due = [r for r in due if r.due_ms is not None]
         events = self._ledger.events({(r.project_id, r.event_id) for r in due})
@@ -150,6 +151,27 @@ class Sweep:
         if writes:
             self._ledger.write(writes)
         self.counts["due_sent"] += len(sends)
+
+    def _look_at_due_events(self, refs: list[tuple[ProjectId, EventId]], now_ms: int) -> None:
+        """Events that were replayed: what is planned and not begun is sent; then all is well."""
+        found = self._ledger.events(refs) if refs else {}
+        due = [e for e in found.values() if e.due_ms is not None and e.due_ms <= now_ms]
+        for event in due:
+            self._repair(event)
+        writes = [
+            Write(
+                replace(
+                    event,
+                    due_ms=None,
+                    version=event.version + 1,
+                    write_token=self._chance.token(),
+                ),
+                event,
+            )
+            for event in due
+        ]
+        if writes:
+            self._ledger.write(writes)  # a write that loses is tried by the next round
 
     # -- the audit ------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from hooktrace.usecases.manage_endpoints import EndpointDesk
 from hooktrace.usecases.manage_projects import ProjectDesk, create_project
 from hooktrace.usecases.manage_subscriptions import SubscriptionDesk
 from hooktrace.usecases.read_trace import ReadTrace
+from hooktrace.usecases.replay_event import ReplayEvent
 from hooktrace.usecases.steer_delivery import SteerDelivery
 
 if TYPE_CHECKING:
@@ -146,6 +147,10 @@ class Room:
         return made.json  # type: ignore[no-any-return] # decoded JSON
 
 
+def _no_replays() -> ReplayEvent:
+    raise AssertionError("replay has its own tests")
+
+
 def _steering(registry: Registry, clock: Any) -> SteerDelivery:
     ledger = TableLedger(MemoryTable(), MemoryBlobs())
     return SteerDelivery(
@@ -176,6 +181,7 @@ def make_room(*, allow_loopback: bool) -> Room:
         ),
         events=events,
         deliveries=_steering(registry, clock),
+        replays=_no_replays,
     )
     desks = cast("Desks", parts)  # the desks of deliveries and operations are tested elsewhere
     room = Room(registry, clock, events, desks)

@@ -1,0 +1,119 @@
+"""Match an event again, against today's subscriptions, and deliver it anew; history is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from hooktrace.domain.errors import Conflict, NotFound, Unavailable
+from hooktrace.domain.events import PLAN_INLINE, EventRecord, Payload, PlannedDelivery
+from hooktrace.domain.filters import FilterEvent
+from hooktrace.domain.ids import EndpointId, ProjectId, SubscriptionId
+from hooktrace.domain.registry import Project
+from hooktrace.domain.states import EventStatus, check_event
+from hooktrace.domain.strict_json import parse_value
+from hooktrace.ports import Chance, Clock, Ledger, Lost, Payloads, TaskQueue, Write
+from hooktrace.usecases.match_events import Projects, Sets, deliver_task, planned
+from hooktrace.usecases.read_trace import ReadTrace
+
+ROUNDS = 6
+LOOK_AGAIN_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The event after its replay, and the deliveries that were added."""
+
+    event: EventRecord
+    added: tuple[PlannedDelivery, ...]
+
+
+class ReplayEvent:
+    """The use case behind `POST /v1/events/{id}/replay`; see `run`."""
+
+    def __init__(
+        self,
+        *,
+        traces: ReadTrace,
+        sets: Sets,
+        projects: Projects,
+        ledger: Ledger,
+        payloads: Payloads,
+        queue: TaskQueue,
+        clock: Clock,
+        chance: Chance,
+    ) -> None:
+        self._traces = traces
+        self._sets = sets
+        self._projects = projects
+        self._ledger = ledger
+        self._payloads = payloads
+        self._queue = queue
+        self._clock = clock
+        self._chance = chance
+
+    def run(self, project: ProjectId, text: str) -> Replayed:
+        """Plans a new round of deliveries and sends it.
+
+        Parts, in this order: (1) pages of a long plan; (2) the event record, with today's report,
+        the longer plan and a `due` entry; (3) the deliver messages. A crash after 2: sweep finds
+        the entry within two minutes and sends what has not begun. Raises NotFound; Conflict while
+        the event is not matched yet, or was rejected; Unavailable.
+        """
+        for _ in range(ROUNDS):
+            trace = self._traces.event(project, text)
+            if trace is None:
+                raise NotFound
+            event, payload = trace.event, trace.payload
+            if event.status in {EventStatus.ACCEPTED, EventStatus.REJECTED}:
+                raise Conflict(f"The event is {event.status}: there is nothing to replay.")
+            if payload is None:
+                raise NotFound("The data of this event is not stored any more.")
+            after, added = self._next_round(event, payload)
+            (answer,) = self._ledger.write([Write(after, event)])
+            if isinstance(answer, Lost):
+                continue
+            packed = payload.pack()
+            self._queue.send([(deliver_task(after, one, packed), 0) for one in added])
+            return Replayed(after, added)
+        raise Unavailable("the event keeps changing")
+
+    def _next_round(
+        self, event: EventRecord, payload: Payload
+    ) -> tuple[EventRecord, tuple[PlannedDelivery, ...]]:
+        seen = FilterEvent(event.type, payload.headers, parse_value(payload.data))
+        decision = self._sets.get(event.project_id).match(seen)
+        before = list(planned(event, self._payloads))
+        number = max((one.replay for one in before), default=-1) + 1
+        added = tuple(
+            PlannedDelivery(EndpointId(ep), tuple(map(SubscriptionId, subs)), number)
+            for ep, subs in decision.matched
+        )
+        now_ms, project = self._clock.now_ms(), self._projects.get_project(event.project_id)
+        after = replace(
+            event,
+            version=event.version + 1,
+            updated_ms=now_ms,
+            report=decision.report.to_json(redact_actual=_redact(project)),
+            write_token=self._chance.token(),
+        )
+        return (self._planned(after, before, added) if added else after), added
+
+    def _planned(
+        self, event: EventRecord, before: list[PlannedDelivery], added: tuple[PlannedDelivery, ...]
+    ) -> EventRecord:
+        plan = (*before, *added)
+        grown = replace(
+            event,
+            status=check_event(event.status, EventStatus.DELIVERING),
+            plan_total=len(plan),
+            due_ms=event.updated_ms + LOOK_AGAIN_MS,
+        )
+        if len(plan) <= PLAN_INLINE:
+            return replace(grown, plan=plan)
+        token = grown.write_token
+        pages = self._payloads.put_plan(grown, token, plan)
+        return replace(grown, plan=(), plan_pages=pages, plan_token=token)
+
+
+def _redact(project: Project | None) -> bool:
+    return project.redact_actual if project else False

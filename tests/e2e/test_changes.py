@@ -1,0 +1,106 @@
+"""Endpoints and subscriptions that change while events flow."""
+
+from __future__ import annotations
+
+import pytest
+from standardwebhooks import Webhook
+
+from tests.e2e.client import ApiProject
+from tools.receiver import Step
+
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+
+
+def test_fc_02_the_first_event_after_a_change_sees_it(project: ApiProject) -> None:
+    endpoint = project.endpoint("/fc02")
+    project.subscription(endpoint, event_types=["warm.up"])
+    for number in range(20):
+        project.event("warm.up", number)
+    subscriptions, hits, misses = [], [], []
+    for number in range(30):
+        made = project.subscription(endpoint, event_types=[f"probe.{number}"])
+        hits.append(project.event(f"probe.{number}", {}))
+        subscriptions.append(made["id"])
+    for number, identifier in enumerate(subscriptions):
+        gone = project.call("DELETE", f"/v1/subscriptions/{identifier}")
+        assert gone.status_code == 204
+        misses.append(project.event(f"probe.{number}", {}))
+    assert {project.outcome(hit)["status"] for hit in hits} == {"succeeded"}
+    for miss in misses:
+        trace = project.outcome(miss)
+        assert trace["status"] == "discarded"
+        assert trace["match"]["matched"] == 0
+    seen = [r.header("webhook-id") for r in project.receiver.requests("/fc02")]
+    assert len(seen) == len(set(seen)) == 50
+
+
+def test_fc_15_after_a_rotation_both_secrets_sign(project: ApiProject) -> None:
+    steps = (Step(status=500), Step(status=200))
+    endpoint = project.endpoint("/fc15", *steps, retry_schedule=[3])
+    project.subscription(endpoint)
+    waiting = project.event("order.created", {"n": 1})
+    project.until(
+        waiting,
+        lambda t: (
+            t["status"] == "delivering"
+            and t["deliveries"]
+            and t["deliveries"][0]["status"] == "retrying"
+        ),
+    )
+    rotated = project.call("POST", f"/v1/endpoints/{endpoint['id']}/rotate-secret")
+    assert rotated.status_code == 200, rotated.text
+    new = rotated.json()["secret"]
+    assert new != endpoint["secret"]
+    shown = project.call("GET", f"/v1/endpoints/{endpoint['id']}").text
+    assert "whsec_" not in shown
+    project.outcome(waiting)
+    project.outcome(project.event("order.created", {"n": 2}))
+    _, retried, fresh = project.receiver.requests("/fc15")
+    for request in (retried, fresh):
+        headers = {name.lower(): value for name, value in request.headers}
+        assert len(headers["webhook-signature"].split(" ")) == 2
+        for secret in (endpoint["secret"], new):
+            Webhook(secret).verify(request.body.decode(), headers)
+
+
+def test_fc_45_410_disables_the_endpoint(project: ApiProject) -> None:
+    endpoint = project.endpoint("/fc45", Step(status=410))
+    project.subscription(endpoint)
+    trace = project.outcome(project.event("order.created", {}))
+    assert trace["deliveries"][0]["reason"] == "permanent_status_410"
+    now = project.call("GET", f"/v1/endpoints/{endpoint['id']}").json()
+    assert (now["state"], now["disabled_reason"]) == ("disabled", "gone")
+    later = project.outcome(project.event("order.created", {}))
+    assert later["match"]["misses"]["endpoint_disabled"] == 1
+    assert len(project.receiver.requests("/fc45")) == 1
+
+
+def test_fc_46_a_retry_goes_where_the_endpoint_is_now(project: ApiProject) -> None:
+    endpoint = project.endpoint("/fc46/old", Step(status=500), retry_schedule=[3])
+    project.subscription(endpoint)
+    identifier = project.event("order.created", {})
+    project.until(identifier, lambda t: t["deliveries"] and t["deliveries"][0]["attempts"])
+    tag = project.call("GET", f"/v1/endpoints/{endpoint['id']}").headers["etag"]
+    moved = project.call(
+        "PATCH",
+        f"/v1/endpoints/{endpoint['id']}",
+        json={"url": project.receiver.url + "/fc46/new"},
+        headers={"if-match": tag},
+    )
+    assert moved.status_code == 200
+    assert moved.headers["etag"] != tag
+    old, new = project.outcome(identifier)["deliveries"][0]["attempts"]
+    assert (old["url"][-4:], new["url"][-4:]) == ("/old", "/new")
+    assert len(project.receiver.requests("/fc46/new")) == 1
+
+
+def test_a_discarded_event_is_replayed_to_todays_subscription(project: ApiProject) -> None:
+    identifier = project.event("order.created", {"n": 1})
+    assert project.outcome(identifier)["status"] == "discarded"
+    project.subscription(project.endpoint("/replayed"))
+    answer = project.call("POST", f"/v1/events/{identifier}/replay")
+    assert answer.status_code == 202, answer.text
+    assert len(answer.json()["added"]) == 1
+    trace = project.call("GET", f"/v1/events/{identifier}?wait=20").json()
+    assert trace["status"] == "succeeded"
+    assert len(project.receiver.requests("/replayed")) == 1

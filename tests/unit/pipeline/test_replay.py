@@ -1,0 +1,114 @@
+"""Replay: matched again against today's subscriptions, history kept, nothing lost half-way."""
+
+from __future__ import annotations
+
+import pytest
+
+from hooktrace.domain.errors import Conflict, NotFound
+from hooktrace.domain.ids import ProjectId
+from hooktrace.domain.states import DeliveryStatus, EventStatus
+from hooktrace.usecases.matching_sets import MatchingSets
+from hooktrace.usecases.replay_event import ReplayEvent
+from tests.world import WorkerDied, World
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def replaying(world: World) -> ReplayEvent:
+    return ReplayEvent(
+        traces=world.reader(),
+        sets=MatchingSets(world.registry.matching),
+        projects=world.registry.projects,
+        ledger=world.ledger,
+        payloads=world.ledger,
+        queue=world.deliver_queue,
+        clock=world.clock,
+        chance=world.chance,
+    )
+
+
+def project(world: World) -> ProjectId:
+    return ProjectId(world.project.id)
+
+
+def test_a_discarded_event_finds_todays_subscription(world: World) -> None:
+    event = world.ingest()
+    world.run()
+    assert world.trace(event).event.status is EventStatus.DISCARDED
+    nothing = replaying(world).run(project(world), event.id)
+    assert nothing.added == ()
+    assert nothing.event.status is EventStatus.DISCARDED
+    world.subscription(world.endpoint())
+    done = replaying(world).run(project(world), event.id)
+    assert done.event.status is EventStatus.DELIVERING
+    world.run()
+    trace = world.trace(event)
+    assert trace.event.status is EventStatus.SUCCEEDED
+    assert trace.event.report is not None
+    assert trace.event.report["matched"] == 1
+    assert trace.event.attention is None
+
+
+def test_history_is_kept_and_the_latest_round_decides(world: World) -> None:
+    endpoint = world.endpoint(retry_schedule=())
+    world.subscription(endpoint)
+    world.sender.script[endpoint.url] = [500, 200]
+    event = world.ingest()
+    world.run()
+    assert world.trace(event).event.status is EventStatus.FAILED
+    replaying(world).run(project(world), event.id)
+    world.run()
+    first, second = world.trace(event).deliveries
+    assert (first.replay, first.status) == (0, DeliveryStatus.FAILED)
+    assert (second.replay, second.status) == (1, DeliveryStatus.SUCCEEDED)
+    assert first.id != second.id
+    assert world.trace(event).event.status is EventStatus.SUCCEEDED
+    ids = {dict(r.headers)["webhook-id"] for r in world.sender.requests}
+    assert ids == {event.id}
+
+
+def test_a_crash_before_the_messages_is_healed_by_sweep(world: World) -> None:
+    world.subscription(world.endpoint())
+    event = world.ingest()
+    world.run()
+    world.clock.advance(3 * 86_400)
+
+    def die(_: object) -> None:
+        world.deliver_queue.before_send = lambda _: None
+        raise WorkerDied
+
+    world.deliver_queue.before_send = die
+    with pytest.raises(WorkerDied):
+        replaying(world).run(project(world), event.id)
+    assert world.trace(event).event.status is EventStatus.DELIVERING
+    world.run_for(240, step=10)
+    trace = world.trace(event)
+    assert trace.event.status is EventStatus.SUCCEEDED
+    assert trace.event.due_ms is None
+    assert len(trace.deliveries) == 2
+    assert len(world.sender.requests) == 2
+
+
+def test_a_replay_to_many_endpoints_is_complete(world: World) -> None:
+    for _ in range(60):
+        world.subscription(world.endpoint())
+    event = world.ingest()
+    world.run()
+    replaying(world).run(project(world), event.id)
+    world.run()
+    trace = world.trace(event)
+    assert trace.event.status is EventStatus.SUCCEEDED
+    assert trace.event.plan_total == 120
+    assert len({dict(r.headers)["hooktrace-delivery-id"] for r in world.sender.requests}) == 120
+
+
+def test_what_cannot_be_replayed(world: World) -> None:
+    event = world.ingest()
+    with pytest.raises(Conflict):
+        replaying(world).run(project(world), event.id)
+    stranger = ProjectId(world.new_project("other").id)
+    with pytest.raises(NotFound):
+        replaying(world).run(stranger, event.id)
