@@ -12,7 +12,7 @@ from constructs import Construct
 from infra.acknowledge import acknowledge
 from infra.bus import Bus
 from infra.log_group import log_group
-from infra.permissions import CONSUME, LIST_STREAMS, LOG, PUT_EVENTS, ROOMS, SEND, STREAM
+from infra.permissions import CONSUME, DRAIN, LIST_STREAMS, LOG, ROOMS, SEND, STREAM
 from infra.queues import Queues
 from infra.settings import Settings
 from infra.storage import Storage
@@ -102,11 +102,10 @@ class Room(Construct):
         grant(role, allowed.registry, storage.registry.table_arn)
         grant(role, SEND, *(getattr(queues, name).queue_arn for name in allowed.sends))
         grant(role, CONSUME, *(getattr(queues, name).queue_arn for name in allowed.consumes))
+        grant(role, DRAIN, *(getattr(queues, name).queue_arn for name in allowed.drains))
         for prefix, actions in allowed.objects:
             grant(role, actions, storage.blobs.arn_for_objects(f"{prefix}*"))
             _accept_wildcard(role, storage.blobs, f"{prefix}*", "objects have keys of their own")
-        if allowed.bus:
-            grant(role, PUT_EVENTS, self._around.bus.bus.event_bus_arn)
         if allowed.stream:
             assert storage.ledger.table_stream_arn is not None
             grant(role, STREAM, storage.ledger.table_stream_arn)

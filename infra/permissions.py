@@ -8,48 +8,43 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-READ = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query")
-CONDITIONAL = ("dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate")
-PUT = ("dynamodb:BatchWriteItem", "dynamodb:PutItem")
-LEDGER_WRITE = (*READ, *PUT, *CONDITIONAL, "dynamodb:UpdateItem")
-# A transaction is allowed by the actions it is made of.
-REGISTRY_WRITE = (
-    *READ,
-    "dynamodb:ConditionCheckItem",
-    "dynamodb:DeleteItem",
-    "dynamodb:PutItem",
-    "dynamodb:UpdateItem",
-)
+# As the adapters call them: items are read in batches, and written as PartiQL statements, each
+# with its condition, or unconditionally in batches. A transaction needs what it is made of.
+GET = ("dynamodb:BatchGetItem",)
+READ = (*GET, "dynamodb:Query")
+INSERT, UPDATE = "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"
+STORE = "dynamodb:BatchWriteItem"
+WRITE = (*GET, INSERT, UPDATE)
+CHECK, DELETE, PUT = "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem"
 
-CONSUME = (
-    "sqs:ChangeMessageVisibility",
-    "sqs:DeleteMessage",
-    "sqs:GetQueueAttributes",
-    "sqs:GetQueueUrl",
-    "sqs:ReceiveMessage",
-)
-SEND = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage")
+CONSUME = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
+DRAIN = ("sqs:DeleteMessage", "sqs:ReceiveMessage")
+SEND = ("sqs:SendMessage",)
+# The CDK grants these for the queue that a stream mapping's failures go to.
+ON_FAILURE = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage")
 STREAM = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
 LIST_STREAMS = ("dynamodb:ListStreams",)
 LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
-PUT_EVENTS = ("events:PutEvents",)
 
 BODIES, SNAPSHOTS = "bodies/", "snapshots/"
-GET, PUT_OBJECT, DELETE_OBJECT = "s3:GetObject", "s3:PutObject", "s3:DeleteObject"
+GET_OBJECT, PUT_OBJECT = "s3:GetObject", "s3:PutObject"
 
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """`objects`: prefix of the bucket -> actions. Queue names are those of `Queues`."""
+    """`objects`: prefix of the bucket -> actions. Queue names are those of `Queues`.
+
+    `consumes`: queues that Lambda reads for the room; `drains`: those that its code reads.
+    """
 
     ledger: tuple[str, ...] = ()
     indexes: tuple[str, ...] = ()
     registry: tuple[str, ...] = ()
     sends: tuple[str, ...] = ()
     consumes: tuple[str, ...] = ()
+    drains: tuple[str, ...] = ()
     objects: tuple[tuple[str, tuple[str, ...]], ...] = ()
     stream: bool = False
-    bus: bool = False
 
     @property
     def actions(self) -> frozenset[str]:
@@ -58,62 +53,60 @@ class Permissions:
             {
                 *LOG,
                 *self.ledger,
+                *(("dynamodb:Query",) if self.indexes else ()),
                 *self.registry,
                 *(SEND if self.sends else ()),
                 *(CONSUME if self.consumes else ()),
+                *(DRAIN if self.drains else ()),
                 *(action for _, actions in self.objects for action in actions),
-                *((*STREAM, *LIST_STREAMS, *SEND) if self.stream else ()),
-                *(PUT_EVENTS if self.bus else ()),
+                *((*STREAM, *LIST_STREAMS, *ON_FAILURE) if self.stream else ()),
             }
         )
 
 
-READ_OBJECTS = ((BODIES, (GET,)), (SNAPSHOTS, (GET,)))
-KEEP_SNAPSHOTS = (SNAPSHOTS, (GET, PUT_OBJECT, DELETE_OBJECT))
+READ_BODIES, READ_SNAPSHOTS = (BODIES, (GET_OBJECT,)), (SNAPSHOTS, (GET_OBJECT,))
 
 ROOMS: dict[str, Permissions] = {
     "ingest": Permissions(
-        ledger=LEDGER_WRITE,
+        ledger=(*WRITE, STORE),
         registry=READ,
         sends=("match",),
-        objects=((BODIES, (GET, PUT_OBJECT)), (SNAPSHOTS, (GET,))),
+        objects=((BODIES, (PUT_OBJECT,)), READ_SNAPSHOTS),  # strict ingest matches too
     ),
     "match": Permissions(
-        ledger=LEDGER_WRITE,
+        ledger=(*WRITE, STORE),
         registry=READ,
-        sends=("deliver", "slow"),
+        sends=("deliver",),
         consumes=("match",),
-        objects=READ_OBJECTS,
+        # It makes the event anew, body and all, when its record is lost.
+        objects=((BODIES, (GET_OBJECT, PUT_OBJECT)), READ_SNAPSHOTS),
     ),
     "deliver": Permissions(
-        ledger=LEDGER_WRITE,
-        registry=REGISTRY_WRITE,
-        sends=("deliver", "slow"),
+        ledger=(*WRITE, STORE),
+        registry=GET,
+        sends=("deliver",),
         consumes=("deliver", "slow"),
-        objects=READ_OBJECTS,
+        objects=(READ_BODIES,),
     ),
-    "notify": Permissions(
-        ledger=LEDGER_WRITE, registry=READ, sends=("deliver",), stream=True, bus=True
-    ),
+    "notify": Permissions(ledger=(*GET, UPDATE), stream=True),
     "sweep": Permissions(
-        ledger=LEDGER_WRITE,
+        ledger=(*WRITE, STORE, "dynamodb:Query"),
         indexes=("due",),
-        registry=REGISTRY_WRITE,
-        sends=("match", "deliver", "slow"),
-        consumes=("match_dlq", "deliver_dlq", "slow_dlq"),
-        objects=((BODIES, (GET,)), KEEP_SNAPSHOTS),
+        registry=(*READ, DELETE, PUT),
+        sends=("match", "deliver"),
+        drains=("match_dlq", "deliver_dlq", "slow_dlq"),
+        objects=((SNAPSHOTS, (GET_OBJECT, PUT_OBJECT)),),
     ),
     "query": Permissions(
-        ledger=(*READ, "dynamodb:PartiQLInsert"),  # the lists' signing key, once
+        ledger=(*READ, INSERT),  # the key that signs the lists' cursors, once
         indexes=("by_endpoint", "attention"),
-        registry=READ,
-        objects=READ_OBJECTS,
+        registry=GET,
+        objects=(READ_BODIES,),
     ),
     "manage": Permissions(
-        ledger=LEDGER_WRITE,
-        indexes=("by_endpoint", "attention", "due"),
-        registry=REGISTRY_WRITE,
-        sends=("match", "deliver", "slow"),
-        objects=((BODIES, (GET,)), KEEP_SNAPSHOTS),
+        ledger=(*WRITE, "dynamodb:Query"),
+        registry=(*READ, CHECK, DELETE, PUT),
+        sends=("deliver",),
+        objects=(READ_BODIES,),
     ),
 }
