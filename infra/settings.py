@@ -57,6 +57,9 @@ class Settings(BaseModel):
         default=True, description="deletion protection, and data outlives the stack"
     )
     snap_start: bool = Field(default=False, description="Lambda SnapStart for every room")
+    cli_credentials: bool = Field(
+        default=False, description="deploy with the caller's credentials, not the bootstrap's roles"
+    )
     alarm_topic_arn: str | None = Field(
         default=None, description="SNS topic that alarms are sent to"
     )

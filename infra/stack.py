@@ -24,7 +24,12 @@ class HooktraceStack(cdk.Stack):
     """API -> ingest -> match -> deliver; the ledger's stream -> notify; every minute sweep."""
 
     def __init__(self, scope: Construct, name: str, *, settings: Settings) -> None:
-        super().__init__(scope, name, description="Hooktrace, a webhook gateway")
+        super().__init__(
+            scope,
+            name,
+            description="Hooktrace, a webhook gateway",
+            synthesizer=cdk.CliCredentialsStackSynthesizer() if settings.cli_credentials else None,
+        )
         storage = Storage(self, "Storage", settings=settings)
         queues = Queues(self, "Queues", settings=settings)
         bus = Bus(self, "Bus")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.emulator_fixtures import emulator, stack
+from tests.emulator_fixtures import emulator, enforcing_stack, stack
 
-__all__ = ["emulator", "stack"]
+__all__ = ["emulator", "enforcing_stack", "stack"]
 
 # Made once a session and worker: tests that share one stay on one worker.
-GROUPS = {"stack": "stack", "prod": "templates", "local": "templates"}
+GROUPS = {
+    "stack": "stack",
+    "enforcing_stack": "enforcing_stack",
+    "prod": "templates",
+    "local": "templates",
+}
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,6 +1,7 @@
 """`emulator`: tables on an emulator of one's own. `stack`: all of Hooktrace, deployed on one.
+`enforcing_stack`: the same on an emulator that lets functions do what their roles allow.
 
-Both are made once a session, on free ports, and take nothing from the caller's environment.
+All are made once a session, on free ports, and take nothing from the caller's environment.
 Tests keep apart by fresh project ids, not by emptying anything.
 """
 
@@ -60,7 +61,16 @@ def emulator() -> Iterator[EmulatorTables]:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[State]:
     """What `.hooktrace/local.json` holds, and as `aws` the arguments for `boto3.client`."""
-    deployed = LocalStack(free_port())
+    yield from _deployed(LocalStack(free_port()))
+
+
+@pytest.fixture(scope="session")
+def enforcing_stack() -> Iterator[State]:
+    """Like `stack`, with roles enforced."""
+    yield from _deployed(LocalStack(free_port(), enforce_roles=True))
+
+
+def _deployed(deployed: LocalStack) -> Iterator[State]:
     state = deployed.up()
     try:
         yield {**state, "aws": client_settings(state["endpoint_url"])}

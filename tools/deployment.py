@@ -25,16 +25,19 @@ CDK = NODE_MODULES / ".bin" / "cdk"
 Outputs = dict[str, str]
 
 
-def deploy(endpoint_url: str, folder: Path, target: Target = "local") -> Outputs:
+def deploy(
+    endpoint_url: str, folder: Path, target: Target = "local", *, cli_credentials: bool = False
+) -> Outputs:
     """Deploys the code as it is now; gives the stack's outputs. `folder` keeps what was made.
 
+    `cli_credentials`: without the bootstrap's roles, which an emulator that enforces roles refuses.
     Raises LocalStackError with the CDK's last words when it fails.
     """
     bundle = build(target)
     assembly = folder / "cdk.out"
     told = folder / "outputs.json"
     with ThreadPoolExecutor(max_workers=2) as pool:
-        steps = [pool.submit(_synthesize, endpoint_url, bundle, assembly)]
+        steps = [pool.submit(_synthesize, endpoint_url, bundle, assembly, cli_credentials)]
         bootstrapped = folder / "bootstrapped"
         if not bootstrapped.exists():
             steps.append(pool.submit(_bootstrap, endpoint_url, folder))
@@ -79,8 +82,8 @@ def put_right(endpoint_url: str, outputs: Outputs) -> None:
         )
 
 
-def _synthesize(endpoint_url: str, bundle: Path, assembly: Path) -> None:
-    context = {"stage": "local", "bundle": str(bundle)}
+def _synthesize(endpoint_url: str, bundle: Path, assembly: Path, cli_credentials: bool) -> None:
+    context = {"stage": "local", "bundle": str(bundle), "cli_credentials": cli_credentials}
     command: list[str | Path] = [VENV / "bin" / "python", "-m", "infra.app"]
     extra = {"CDK_OUTDIR": str(assembly), "CDK_CONTEXT_JSON": json.dumps(_features() | context)}
     _run(command, endpoint_url, ROOT, extra)

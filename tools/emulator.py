@@ -25,9 +25,13 @@ ACCOUNT = "000000000000"
 
 @dataclass(frozen=True, slots=True)
 class Emulator:
-    """The emulator on a port of 127.0.0.1."""
+    """The emulator on a port of 127.0.0.1.
+
+    With `enforce_roles` a function may do what its role allows, and nothing else; without, all.
+    """
 
     port: int
+    enforce_roles: bool = False
 
     @property
     def url(self) -> str:
@@ -61,7 +65,10 @@ class Emulator:
         shutil.rmtree(self.folder, ignore_errors=True)
         temporary.mkdir(parents=True)
         command: list[str | Path] = [EMULATOR_VENV / "bin" / "python", MAIN]
-        self.process.start(command, _environment(self.port, temporary), temporary)
+        environment = _environment(self.port, temporary)
+        if self.enforce_roles:
+            environment["AUTH"] = "true"
+        self.process.start(command, environment, temporary)
         deadline = time.monotonic() + START_SECONDS
         while not self._healthy():
             if self.process.pid() is None or time.monotonic() > deadline:

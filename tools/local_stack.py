@@ -1,10 +1,11 @@
 """The local stack: emulator, deployed Hooktrace, a first project and a receiver of its webhooks.
 
-    python -m tools.local_stack up|deploy|down|status [--port N]
+    python -m tools.local_stack up|deploy|down|status [--port N] [--enforce-roles]
 
 What a program needs to use it is in `.hooktrace/local.json` (other ports than the default one:
 `.hooktrace/local-<port>.json`). With AWS_ENDPOINT_URL set, for example to a LocalStack
-container, that one is used and the embedded emulator is not started.
+container, that one is used and the embedded emulator is not started. With --enforce-roles the
+embedded emulator lets every function do what its role allows, and nothing else.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tools.bundle import Target
 from tools.deployment import Outputs, deploy
 from tools.emulator import REGION, Emulator, client_environment
 from tools.processes import Background, LocalStackError
@@ -35,10 +37,14 @@ State = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class LocalStack:
-    """A stack by its port; `endpoint_url` is set when the emulator is somebody else's."""
+    """A stack by its port; `endpoint_url` is set when the emulator is somebody else's.
+
+    `enforce_roles` is for `up`: it is what the stack then stays with.
+    """
 
     port: int = DEFAULT_PORT
     endpoint_url: str | None = None
+    enforce_roles: bool = False
 
     @property
     def url(self) -> str:
@@ -51,7 +57,7 @@ class LocalStack:
 
     @property
     def _emulator(self) -> Emulator:
-        return Emulator(self.port)
+        return Emulator(self.port, self.enforce_roles)
 
     @property
     def _folder(self) -> Path:
@@ -74,16 +80,20 @@ class LocalStack:
 
         Raises LocalStackError, and then leaves nothing running that it started.
         """
+        if self.enforce_roles and self.endpoint_url is not None:
+            raise LocalStackError("only the embedded emulator can be told to enforce roles")
         if state := self.state():
+            if self.enforce_roles and not state["enforces_roles"]:
+                raise LocalStackError("the stack runs without enforcing roles: stop it first")
             return state
         self._receiver.stop()
         try:
             if self.endpoint_url is None:
                 self._emulator.start()
             self._folder.mkdir(parents=True, exist_ok=True)
-            outputs = self._deploy()
-            keys = self._first_project(outputs)
-            return self._write(outputs, keys, self._receive())
+            outputs = self._deploy(self.enforce_roles)
+            made = self._first_project(outputs) | {"enforces_roles": self.enforce_roles}
+            return self._write(outputs, made, self._receive())
         except BaseException:
             self.down()
             raise
@@ -93,9 +103,8 @@ class LocalStack:
         state = self.state()
         if state is None:
             return self.up()
-        outputs = self._deploy()
-        keys = {name: state[name] for name in ("project_id", "api_key", "admin_key")}
-        return self._write(outputs, keys, state["receiver_url"])
+        outputs = self._deploy(state["enforces_roles"])
+        return self._write(outputs, state, state["receiver_url"])
 
     def down(self) -> None:
         """Stops what `up` started and forgets the data."""
@@ -112,8 +121,9 @@ class LocalStack:
             "STAGE": "local",
         }
 
-    def _deploy(self) -> Outputs:
-        return deploy(self.url, self._folder, "local" if self.endpoint_url is None else "aws")
+    def _deploy(self, enforces_roles: bool) -> Outputs:
+        target: Target = "local" if self.endpoint_url is None else "aws"
+        return deploy(self.url, self._folder, target, cli_credentials=enforces_roles)
 
     def _first_project(self, outputs: Outputs) -> State:
         done = subprocess.run(
@@ -142,16 +152,17 @@ class LocalStack:
             time.sleep(0.05)
         raise LocalStackError(f"the receiver did not start: {receiver.last_words()}")
 
-    def _write(self, outputs: Outputs, keys: State, receiver_url: str) -> State:
+    def _write(self, outputs: Outputs, made: State, receiver_url: str) -> State:
         # The embedded emulator needs no stage in the path, which shells would take for a variable.
         stage = "" if self.endpoint_url is None else "/$default"
         state = {
             "api_url": f"{self.url}/_aws/execute-api/{outputs['ApiId']}{stage}",
-            "api_key": keys["api_key"],
-            "project_id": keys["project_id"],
-            "admin_key": keys["admin_key"],
+            "api_key": made["api_key"],
+            "project_id": made["project_id"],
+            "admin_key": made["admin_key"],
             "receiver_url": receiver_url,
             "port": self.port,
+            "enforces_roles": made["enforces_roles"],
             "endpoint_url": self.url,
             "region": REGION,
             "outputs": outputs,
@@ -164,7 +175,7 @@ class LocalStack:
         return state
 
 
-def chosen(port: int | None = None) -> LocalStack:
+def chosen(port: int | None = None, *, enforce_roles: bool = False) -> LocalStack:
     """The stack that HOOKTRACE_PORT and AWS_ENDPOINT_URL speak of.
 
     Raises LocalStackError for a port that is none and for an address of AWS itself.
@@ -176,7 +187,7 @@ def chosen(port: int | None = None) -> LocalStack:
     host = urlsplit(endpoint).hostname if endpoint else None
     if host and (".amazonaws." in host or host.endswith(".aws")):
         raise LocalStackError(f"AWS_ENDPOINT_URL={endpoint} is AWS itself, not an emulator")
-    return LocalStack(int(given), endpoint.rstrip("/") if endpoint else None)
+    return LocalStack(int(given), endpoint.rstrip("/") if endpoint else None, enforce_roles)
 
 
 def every() -> list[LocalStack]:
@@ -200,7 +211,7 @@ def run(arguments: argparse.Namespace) -> None:
         for one in every():
             one.down()
         return
-    stack = chosen(arguments.port)
+    stack = chosen(arguments.port, enforce_roles=arguments.enforce_roles)
     if arguments.command == "down":
         stack.down()
         return
@@ -213,6 +224,9 @@ def main() -> None:
     parser.add_argument("command", choices=["up", "deploy", "down", "status"])
     parser.add_argument("--port", type=int, help="instead of HOOKTRACE_PORT (default 4566)")
     parser.add_argument("--all", action="store_true", help="with down: every port's stack")
+    parser.add_argument(
+        "--enforce-roles", action="store_true", help="with up: functions may do what roles allow"
+    )
     try:
         run(parser.parse_args())
     except LocalStackError as error:

@@ -1,20 +1,35 @@
-"""Starts the emulator with one thing put right: PartiQL writes reach the table's stream.
+"""Starts the emulator with what this stack needs put right, each as AWS has it.
 
-On AWS every write to a table is in its stream; the emulator leaves out those made by
-`BatchExecuteStatement`, which is how the ledger is written. Run by the emulator's own Python,
-never by ours: `.local/emulator/bin/python tools/ministack_main.py`.
+- A write by `BatchExecuteStatement`, which is how the ledger is written, is in the table's stream.
+- Where roles are enforced, a PartiQL statement needs the permission of its kind, for instance
+  `dynamodb:PartiQLInsert`, and a batch of messages that of one; the emulator asks for actions that
+  AWS does not have.
+- There, too, plain HTTP counts as TLS: policies that refuse it would refuse all that is local.
+
+Run by the emulator's own Python, never by ours: `.local/emulator/bin/python
+tools/ministack_main.py`.
 """
 
 from __future__ import annotations
 
 import copy
+import json
+import re
 from collections.abc import Callable
 from typing import Any
 
-from ministack.app import main  # type: ignore[import-not-found] # in the emulator's venv alone
+from ministack import app  # type: ignore[import-not-found] # in the emulator's venv alone
+from ministack.core import iam_actions  # type: ignore[import-not-found] # as above
 from ministack.services import dynamodb  # type: ignore[import-not-found] # as above
 
 Write = Callable[..., Any]
+Checks = Callable[[str, bytes, str, str], list[tuple[str, str]]]
+
+STATEMENT = re.compile(
+    r"""\s*(?:(INSERT)\s+INTO|(UPDATE)|(DELETE)\s+FROM|(SELECT)\b.*?\bFROM)\s+"?([\w.-]+)""",
+    re.IGNORECASE | re.DOTALL,
+)
+BATCH = "dynamodb:BatchExecuteStatement"
 
 
 def streamed(write: Write, key_of: Callable[[Any, Any], tuple[Any, Any]]) -> Write:
@@ -49,7 +64,48 @@ def updated_key(table: Any, parsed: Any) -> tuple[Any, Any]:
     return partition, sort
 
 
+def statement_checks(others: Checks) -> Checks:
+    """`others`, and (action, table ARN) of each statement of a batch."""
+
+    def checks(action: str, body: bytes, region: str, account: str) -> list[tuple[str, str]]:
+        if action != BATCH:
+            return others(action, body, region, account)
+        found = [
+            STATEMENT.match(one["Statement"]) for one in json.loads(body).get("Statements", [])
+        ]
+        return [
+            (
+                f"dynamodb:PartiQL{next(filter(None, one.groups()[:4])).title()}",
+                f"arn:aws:dynamodb:{region}:{account}:table/{one[5]}",
+            )
+            for one in found
+            if one is not None
+        ]
+
+    return checks
+
+
+def without_batch(action_of: Callable[..., str | None]) -> Callable[..., str | None]:
+    """`action_of`, with the action of one message for a batch of them."""
+
+    def action(*request: Any) -> str | None:
+        found = action_of(*request)
+        return found.removesuffix("Batch") if found and found.startswith("sqs:") else found
+
+    return action
+
+
+def as_if_secure(pin: Callable[[str, bool], None]) -> Callable[[str, bool], None]:
+    """`pin`, with every request taken for one over TLS."""
+    return lambda address, _secure: pin(address, True)
+
+
 if __name__ == "__main__":
     dynamodb._partiql_insert = streamed(dynamodb._partiql_insert, inserted_key)
     dynamodb._partiql_update = streamed(dynamodb._partiql_update, updated_key)
-    main()
+    iam_actions.dynamodb_transaction_checks = statement_checks(
+        iam_actions.dynamodb_transaction_checks
+    )
+    iam_actions.extract_iam_action = without_batch(iam_actions.extract_iam_action)
+    app.pin_request_origin = as_if_secure(app.pin_request_origin)
+    app.main()

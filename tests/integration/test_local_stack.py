@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tools.local_stack import LocalStack
+from tools.processes import LocalStackError
 from tools.setup import ROOT
 
 
@@ -44,6 +45,16 @@ def test_what_the_emulator_leaves_out_of_the_template_is_put_right(stack: dict[s
 def test_a_second_up_changes_nothing(stack: dict[str, Any]) -> None:
     again = LocalStack(stack["port"]).up()
     assert again == {name: value for name, value in stack.items() if name != "aws"}
+
+
+def test_a_running_stack_cannot_begin_to_enforce_roles(stack: dict[str, Any]) -> None:
+    with pytest.raises(LocalStackError, match="stop it first"):
+        LocalStack(stack["port"], enforce_roles=True).up()
+
+
+def test_somebody_elses_emulator_cannot_be_told_to_enforce_roles() -> None:
+    with pytest.raises(LocalStackError, match="only the embedded emulator"):
+        LocalStack(4600, "http://127.0.0.1:1", enforce_roles=True).up()
 
 
 def test_the_state_file_is_for_its_owner_alone(stack: dict[str, Any]) -> None:

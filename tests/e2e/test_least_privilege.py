@@ -1,0 +1,285 @@
+"""Every room with its own role and nothing more, on a stack where roles are enforced."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+
+from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
+from hooktrace.adapters.dynamodb.table import DynamoTable
+from hooktrace.adapters.items import event_key
+from hooktrace.adapters.ledger import TableLedger
+from hooktrace.adapters.memory.queue import MemoryQueue
+from hooktrace.adapters.memory.table import MemoryBlobs
+from hooktrace.adapters.registry.items import owned_key, purge_key, to_item
+from hooktrace.adapters.registry.table import Put
+from hooktrace.adapters.system import SystemChance, SystemClock
+from hooktrace.domain.events import Payload
+from hooktrace.domain.ids import EndpointId, ProjectId, parse_event_id
+from hooktrace.domain.messages import DeliverTaskV1, encode
+from hooktrace.domain.new_event import NewEvent
+from hooktrace.domain.registry import Project
+from hooktrace.usecases.ingest_events import Accepted, IngestEvents
+from tests.e2e.client import ApiProject
+from tools.receiver import Receiver, Step
+
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("enforcing_stack")]
+
+LOST_ENDPOINT = "ep_01M3250V00YPRPA8JAB2VS3201"
+LOST_SUBSCRIPTION = "sub_01M3250V00YPRPA8JAB2VS3201"
+BIG_BYTES = 310_000  # random, as hex twice that: more than an item takes, even compressed
+
+
+@pytest.fixture
+def clients(enforcing_stack: dict[str, Any]) -> Callable[[str], Any]:
+    """boto3 clients with the account's own credentials, for which no role holds."""
+
+    def make(service: str) -> Any:
+        return boto3.client(service, **enforcing_stack["aws"])  # type: ignore[call-overload] # any service
+
+    return make
+
+
+@pytest.fixture
+def project(enforcing_stack: dict[str, Any], receiver: Receiver) -> Iterator[ApiProject]:
+    made = ApiProject(enforcing_stack, receiver)
+    yield made
+    made.close()
+
+
+def role_policy(clients: Callable[[str], Any], function: str) -> dict[str, Any]:
+    """The only inline policy of a function's role, as `put_role_policy` takes it."""
+    role = clients("lambda").get_function_configuration(FunctionName=function)["Role"]
+    role = role.rsplit("/", 1)[1]
+    (name,) = clients("iam").list_role_policies(RoleName=role)["PolicyNames"]
+    return {"RoleName": role, "PolicyName": name}
+
+
+@contextmanager
+def without(clients: Callable[[str], Any], function: str, action: str) -> Iterator[None]:
+    """A function's role loses an action for a while."""
+    iam, policy = clients("iam"), role_policy(clients, function)
+    document = iam.get_role_policy(**policy)["PolicyDocument"]
+    less = json.loads(json.dumps(document))
+    for statement in less["Statement"]:
+        actions = statement["Action"]
+        listed = actions if isinstance(actions, list) else [actions]
+        statement["Action"] = [a for a in listed if a != action] or ["s3:GetBucketAcl"]
+    assert less != document
+    iam.put_role_policy(**policy, PolicyDocument=json.dumps(less))
+    try:
+        yield
+    finally:
+        iam.put_role_policy(**policy, PolicyDocument=json.dumps(document))
+
+
+def seen_in_log(clients: Callable[[str], Any], function: str, *words: str) -> bool:
+    group = clients("lambda").get_function_configuration(FunctionName=function)
+    pages = clients("logs").filter_log_events(logGroupName=group["LoggingConfig"]["LogGroup"])
+    return any(all(w in event["message"] for w in words) for event in pages["events"])
+
+
+def test_events_are_delivered_retried_and_discarded(project: ApiProject) -> None:
+    project.subscription(project.endpoint("/lp/good"), event_types=["good.*"])
+    steps = (Step(status=500), Step(status=200))
+    project.subscription(
+        project.endpoint("/lp/flaky", *steps, retry_schedule=[1]), event_types=["flaky.*"]
+    )
+    keyed = {"idempotency-key": "lp-1"}
+    body = {"type": "good.one", "data": {"in an item of its own": secrets.token_hex(5_000)}}
+    good, again = (project.post(body, **keyed) for _ in range(2))
+    assert good.json()["id"] == again.json()["id"]
+    flaky, nobody = project.event("flaky.one", {}), project.event("nobody.wants", {})
+    assert project.outcome(good.json()["id"])["status"] == "succeeded"
+    assert project.outcome(nobody)["status"] == "discarded"
+    trace = project.outcome(flaky)
+    assert [a["status"] for a in trace["deliveries"][0]["attempts"]] == [500, 200]
+    strict = project.call(
+        "POST", "/v1/events?unmatched=reject", json={"type": "nobody.wants", "data": {}}
+    )
+    assert strict.status_code == 422, strict.text
+
+
+def test_a_body_in_s3_is_sent_shown_tried_and_made_again(
+    project: ApiProject, enforcing_stack: dict[str, Any], clients: Callable[[str], Any]
+) -> None:
+    blob = secrets.token_hex(BIG_BYTES)
+    project.subscription(project.endpoint("/lp/big"))
+    identifier = parse_event_id(project.event("big.one", {"blob": blob}))
+    assert identifier is not None
+    assert project.outcome(identifier)["status"] == "succeeded"
+    (seen,) = project.receiver.requests("/lp/big")
+    assert blob.encode() in seen.body
+    where = {"Bucket": enforcing_stack["outputs"]["BlobsBucket"]}
+    name = f"bodies/{project.id}/{identifier}"
+    stored = clients("s3").get_object(**where, Key=name)
+    assert stored["ContentLength"] > 300_000
+    assert blob in project.call("GET", f"/v1/events/{identifier}").text
+    tried = project.call(
+        "POST", "/v1/subscriptions/test", json={"filter": {}, "event_id": identifier}
+    )
+    assert tried.json()["matched"] is True
+
+    partition, sort = event_key(ProjectId(project.id), identifier)
+    clients("dynamodb").delete_item(
+        TableName=enforcing_stack["outputs"]["LedgerTable"],
+        Key={"PK": {"S": partition}, "SK": {"S": sort}},
+    )
+    assert project.call("GET", f"/v1/events/{identifier}").status_code == 404
+    task = {
+        "kind": "match.v1",
+        "project": project.id,
+        "event": identifier,
+        "type": "big.one",
+        "size": len(blob),
+    }
+    url = enforcing_stack["outputs"]["MatchQueueUrl"]
+    clients("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(task))
+    deadline = time.monotonic() + 30
+    while project.call("GET", f"/v1/events/{identifier}").status_code == 404:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert clients("s3").get_object(**where, Key=name)["LastModified"] >= stored["LastModified"]
+
+
+def test_lists_and_their_cursor(project: ApiProject) -> None:
+    endpoint = project.endpoint("/lp/list")
+    project.subscription(endpoint)
+    events = [project.event("listed.one", {"n": n}) for n in range(3)]
+    for event in events:
+        project.outcome(event)
+    first = project.call("GET", "/v1/events?limit=1").json()
+    cursor = first["next_cursor"]
+    second = project.call("GET", "/v1/events", params={"limit": 1, "cursor": cursor}).json()
+    assert [page["items"][0]["id"] for page in (first, second)] == events[:0:-1]
+    for query in (f"endpoint_id={endpoint['id']}", "status=succeeded"):
+        listed = project.call("GET", f"/v1/deliveries?{query}")
+        assert len(listed.json()["items"]) == 3
+    assert project.call("GET", "/v1/events?status=failed").json()["items"] == []
+
+
+def test_manual_retry_and_the_end_of_an_endpoint(project: ApiProject) -> None:
+    steps = (Step(status=500), Step(status=200))
+    endpoint = project.endpoint("/lp/manual", *steps, retry_schedule=[])
+    project.subscription(endpoint)
+    trace = project.outcome(project.event("manual.one", {}))
+    assert trace["status"] == "failed"
+    listed = project.call("GET", "/v1/events?status=failed").json()["items"]
+    assert [row["id"] for row in listed] == [trace["id"]]
+    path = f"/v1/deliveries/{trace['deliveries'][0]['id']}/retry"
+    assert project.call("POST", path).is_success
+    project.until(trace["id"], lambda t: t["status"] == "succeeded")
+    path = f"/v1/endpoints/{endpoint['id']}"
+    assert project.call("PATCH", path, json={"description": "old"}).status_code == 200
+    assert project.call("GET", "/v1/endpoints").status_code == 200
+    assert project.call("DELETE", path).is_success
+    assert project.call("GET", path).status_code == 404
+
+
+def test_sweep_repairs_with_its_own_role(
+    project: ApiProject, enforcing_stack: dict[str, Any], clients: Callable[[str], Any]
+) -> None:
+    """Three things lie about: a lost message, dead letters, what a deleted endpoint owned."""
+    outputs = enforcing_stack["outputs"]
+    endpoint = project.endpoint("/lp/sweep", Step(status=500), retry_schedule=[600])
+    project.subscription(endpoint, event_types=["swept.*"])
+    retrying = project.until(
+        project.event("swept.one", {}),
+        lambda t: t["deliveries"] and t["deliveries"][0]["status"] == "retrying",
+    )
+    nobody = project.event("nobody.wants", {})
+    dead = {"QueueUrl": outputs["DeliverDlqUrl"]}
+    for event, target in ((retrying["id"], endpoint["id"]), (nobody, LOST_ENDPOINT)):
+        task = dead_task(project, event, target)
+        clients("sqs").send_message(**dead, MessageBody=encode(task))
+    registry = DynamoRegistryTable(clients("dynamodb"), outputs["RegistryTable"])
+    leftovers = [
+        purge_key(project.id, LOST_ENDPOINT),
+        owned_key(project.id, LOST_ENDPOINT, LOST_SUBSCRIPTION),
+    ]
+    registry.transact([Put(to_item(key, {})) for key in leftovers])
+    lost = accepted_some_time_ago(project, clients, outputs)
+
+    deadline = time.monotonic() + 30
+    while project.trace(lost)["status"] == "accepted" or registry.get(leftovers):
+        assert time.monotonic() < deadline
+        answer = clients("lambda").invoke(FunctionName=outputs["SweepFunction"])
+        assert "FunctionError" not in answer, answer["Payload"].read()
+        time.sleep(0.5)
+    assert project.outcome(lost)["status"] == "discarded"
+    assert project.outcome(retrying["id"])["deliveries"][0]["reason"] == "dead_letter_deliver"
+    assert "Messages" not in clients("sqs").receive_message(**dead)
+
+
+def dead_task(project: ApiProject, event: str, endpoint: str) -> DeliverTaskV1:
+    event_id = parse_event_id(event)
+    assert event_id is not None
+    return DeliverTaskV1(
+        project_id=ProjectId(project.id),
+        event_id=event_id,
+        endpoint_id=EndpointId(endpoint),
+        replay=0,
+        matched_by=(),
+        type="swept.one",
+        attempt=1,
+        packed=None,
+    )
+
+
+class EarlierClock:
+    """Just short of the age at which the audit looks at an event."""
+
+    def now_ms(self) -> int:
+        return SystemClock().now_ms() - 19_000
+
+
+def accepted_some_time_ago(
+    project: ApiProject, clients: Callable[[str], Any], outputs: dict[str, str]
+) -> str:
+    """An event as ingest writes it, whose message is never sent."""
+    table = DynamoTable(clients("dynamodb"), outputs["LedgerTable"])
+    ledger, clock = TableLedger(table, MemoryBlobs()), EarlierClock()
+    ingester = IngestEvents(
+        ledger=ledger,
+        payloads=ledger,
+        keys=ledger,
+        queue=MemoryQueue(clock),
+        clock=clock,
+        chance=SystemChance(),
+    )
+    new = NewEvent("nobody.wants", Payload(b"{}"))
+    (accepted,) = ingester.run([new], Project(project.id, "x", 0, shards=4))
+    assert isinstance(accepted, Accepted)
+    return accepted.record.id
+
+
+@pytest.mark.parametrize("action", ["dynamodb:Query", "dynamodb:BatchGetItem"])
+def test_a_role_without_the_action_is_refused(
+    project: ApiProject,
+    enforcing_stack: dict[str, Any],
+    clients: Callable[[str], Any],
+    action: str,
+) -> None:
+    query = enforcing_stack["outputs"]["QueryFunction"]
+    event = project.event("refused.one", {})
+    project.outcome(event)
+    with without(clients, query, action):
+        assert project.call("GET", "/v1/events").status_code == 503
+    assert seen_in_log(clients, query, "AccessDenied", action)
+    assert project.call("GET", "/v1/events").status_code == 200
+
+
+def test_a_statement_needs_the_permission_of_its_kind(
+    project: ApiProject, enforcing_stack: dict[str, Any], clients: Callable[[str], Any]
+) -> None:
+    body = {"type": "refused.two", "data": {}}
+    with without(clients, enforcing_stack["outputs"]["IngestFunction"], "dynamodb:PartiQLInsert"):
+        assert project.post(body).status_code == 503
+    assert project.post(body).status_code == 202
