@@ -6,12 +6,11 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-from hooktrace.adapters.http import HttpSender
-
 from functions.deliver.settings import Settings
 from hooktrace.adapters.aws import client
 from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.dynamodb.table import DynamoTable
+from hooktrace.adapters.http import HttpSender
 from hooktrace.adapters.ledger import TableLedger
 from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.s3 import S3Blobs
