@@ -4,10 +4,11 @@ PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
 PY := .venv/bin/python
 PYTEST_WORKERS ?= 2
 HOOKTRACE_PORT ?= 4566
+SEED ?= 1
 export HOOKTRACE_PORT
 export PYTHONPATH := .:shared
 
-.PHONY: help setup demo up down deploy status test cover check format bench locks clean
+.PHONY: help setup demo up down deploy status test cover check format bench soak locks clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -48,6 +49,9 @@ format: setup ## put the code into its format
 
 bench: setup ## count and measure the budgets
 	@$(PY) -m bench
+
+soak: setup ## 5 000 deliveries in fake time with faults; SEED=7 repeats a run
+	@$(PY) -m tests.soak --seed $(SEED) --events 1000
 
 locks: setup ## compile requirements/*.in again
 	@tools/compile_locks.sh

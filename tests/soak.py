@@ -1,0 +1,191 @@
+"""A soak in fake time: endpoints that misbehave, workers that die, messages lost and doubled.
+
+    python -m tests.soak --seed 7 --events 1000
+
+Everything but time and the network is real: the rooms' use cases, the records, the conditions.
+At the end nothing may be under way, and what the traces say must be what the endpoints saw.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest, SendResult
+from hooktrace.domain.deliveries import DeliveryRecord
+from hooktrace.domain.events import EventRecord
+from hooktrace.domain.ids import ProjectId
+from hooktrace.domain.registry import Endpoint
+from hooktrace.domain.states import DELIVERY_ENDS, EVENT_ENDS
+from hooktrace.usecases.sweep import Ages
+from tests.world import WorkerDied, World, answer
+
+ENDPOINTS = 50
+FAN_OUT = 5
+SCHEDULE = (5, 60, 1_000)
+FAILURES = (AttemptOutcome.TIMEOUT, AttemptOutcome.CONNECTION_ERROR, AttemptOutcome.DNS_ERROR)
+
+
+@dataclass
+class Chances:
+    """How often what goes wrong."""
+
+    fails: float = 0.3
+    dies_before_sending: float = 0.01
+    dies_after_sending: float = 0.02
+    dies_before_the_result: float = 0.01
+    message_lost: float = 0.01
+    message_doubled: float = 0.05
+
+
+class Soak:
+    """One run; `check` raises AssertionError with what does not add up."""
+
+    def __init__(self, seed: int, events: int, chances: Chances | None = None) -> None:
+        self.random = random.Random(seed)
+        self.chances = chances or Chances()
+        self.world = World(seed, ages=Ages(first_seconds=180, second_seconds=1_800))
+        self.requests: Counter[str] = Counter()
+        self.deaths = 0
+        self.endpoints = [self._endpoint(number) for number in range(ENDPOINTS)]
+        self.events = events
+        self.sent: list[EventRecord] = []
+        self.world.table.after_write = self._maybe_die_around_a_write
+
+    def _endpoint(self, number: int) -> Endpoint:
+        world = self.world
+        endpoint = world.endpoint(f"http://127.0.0.1:9/{number}", retry_schedule=SCHEDULE)
+        group = number % (ENDPOINTS // FAN_OUT)
+        world.subscription(endpoint, event_types=(f"group.{group}",))
+        world.sender.script[endpoint.url] = [self._behaviour]
+        return endpoint
+
+    def _behaviour(self, request: OutgoingRequest) -> SendResult:
+        if self._happens(self.chances.dies_before_sending):
+            self._die()
+        self.requests[dict(request.headers)["hooktrace-delivery-id"]] += 1
+        if self._happens(self.chances.dies_after_sending):
+            self._die()
+        if not self._happens(self.chances.fails):
+            return answer(200)
+        if self.random.random() < 0.5:
+            return answer(self.random.choice([400, 404, 429, 500, 503]))
+        outcome = self.random.choice(FAILURES)
+        failed = answer(500, outcome=outcome, reason=f"It was a {outcome}.")
+        return replace(failed, status=None)
+
+    def _maybe_die_around_a_write(self, _: Any) -> None:
+        if self._happens(self.chances.dies_before_the_result / 4):
+            self._die()
+
+    def _happens(self, chance: float) -> bool:
+        return self.random.random() < chance
+
+    def _die(self) -> None:
+        self.deaths += 1
+        raise WorkerDied
+
+    def _survive(self, step: Callable[[], Any]) -> None:
+        """A worker that dies takes its invocation with it, and nothing else."""
+        try:
+            step()
+        except WorkerDied:
+            return
+
+    def _spoil_queue(self) -> None:
+        queue = self.world.deliver_queue
+        for message in list(queue.messages):
+            if self._happens(self.chances.message_lost / 10):
+                queue.messages.remove(message)
+            elif self._happens(self.chances.message_doubled / 10):
+                queue.put(message.body)
+
+    def run(self) -> None:
+        """Ingests over time, lets the rooms work, and goes on until the schedule is over."""
+        world = self.world
+        groups = ENDPOINTS // FAN_OUT
+        while len(self.sent) < self.events:
+            for _ in range(min(20, self.events - len(self.sent))):
+                kind = f"group.{self.random.randrange(groups)}"
+                self._survive(lambda kind=kind: self.sent.append(world.ingest(event_type=kind)))
+            self._pass(10)
+        for number in range(400):
+            self._pass(30)
+            if number % 20 == 19 and not world.deliver_queue.messages and not self._open():
+                return
+
+    def _open(self) -> bool:
+        return any(self.world.trace(e).event.status not in EVENT_ENDS for e in self.sent)
+
+    def _pass(self, seconds: int) -> None:
+        world = self.world
+        before = world.clock.ms
+        world.clock.advance(seconds)
+        if before // 60_000 != world.clock.ms // 60_000:
+            self._survive(world.sweep)
+        self._spoil_queue()
+        for queue, work in (
+            (world.match_queue, world.match_once),
+            (world.deliver_queue, world.deliver_once),
+        ):
+            while any(m.visible_ms <= world.clock.ms for m in queue.messages):
+                self._survive(work)
+        self._notify()
+
+    def _notify(self) -> None:
+        kept = list(self.world.table.stream)
+        try:
+            self.world.notify()
+        except WorkerDied:
+            self.world.table.stream = kept + self.world.table.stream  # the stream repeats a batch
+
+    def check(self) -> dict[str, int]:
+        """Counts of the run; AssertionError where trace and wire disagree."""
+        world, counts = self.world, Counter[str]()
+        for event in self.sent:
+            trace = world.trace(event)
+            assert trace.event.status in EVENT_ENDS, (event.id, trace.event.status)
+            counts[f"event {trace.event.status}"] += 1
+            for record in trace.deliveries:
+                self._check_delivery(record)
+                counts[f"delivery {record.status}"] += 1
+                counts["attempts"] += record.attempts_total
+        counts["requests"] = sum(self.requests.values())
+        counts["workers died"] = self.deaths
+        return dict(counts)
+
+    def _check_delivery(self, record: DeliveryRecord) -> None:
+        assert record.status in DELIVERY_ENDS, record
+        numbers = [a.number for a in record.attempts]
+        assert numbers == list(range(1, record.attempts_total + 1)), record
+        lost = sum(a.outcome is AttemptOutcome.WORKER_LOST for a in record.attempts)
+        requests = self.requests[record.id]
+        # An attempt whose worker died may or may not have reached the endpoint; no other may not.
+        assert record.attempts_total - lost <= requests <= record.attempts_total, record
+        tries = record.attempts_total - lost
+        assert tries <= len(SCHEDULE) + 1, record
+        successes = [a for a in record.attempts if a.outcome is AttemptOutcome.SUCCESS]
+        assert len(successes) <= 1, record
+        assert (record.status == "succeeded") is bool(successes), record
+        assert record.due_ms is None, record
+        assert ProjectId(self.world.project.id) == record.project_id
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--events", type=int, default=1_000, help="each goes to five endpoints")
+    options = parser.parse_args()
+    soak = Soak(options.seed, options.events)
+    soak.run()
+    for name, number in sorted(soak.check().items()):
+        sys.stdout.write(f"{name:24s} {number}\n")
+
+
+if __name__ == "__main__":
+    main()
