@@ -83,7 +83,7 @@ ROOMS: dict[str, Permissions] = {
     ),
     "deliver": Permissions(
         ledger=(*WRITE, STORE),
-        registry=GET,
+        registry=(*GET, PUT),  # an answer of 410 disables the endpoint
         sends=("deliver",),
         consumes=("deliver", "slow"),
         objects=(READ_BODIES,),
@@ -104,9 +104,9 @@ ROOMS: dict[str, Permissions] = {
         objects=(READ_BODIES,),
     ),
     "manage": Permissions(
-        ledger=(*WRITE, "dynamodb:Query"),
+        ledger=(*WRITE, STORE, "dynamodb:Query"),
         registry=(*READ, CHECK, DELETE, PUT),
         sends=("deliver",),
-        objects=(READ_BODIES,),
+        objects=(READ_BODIES, READ_SNAPSHOTS),  # a replay matches too
     ),
 }

@@ -107,6 +107,14 @@ def test_events_are_delivered_retried_and_discarded(project: ApiProject) -> None
     assert strict.status_code == 422, strict.text
 
 
+def test_an_answer_of_410_disables_the_endpoint(project: ApiProject) -> None:
+    endpoint = project.endpoint("/lp/gone", Step(status=410))
+    project.subscription(endpoint)
+    assert project.outcome(project.event("order.created", {}))["status"] == "failed"
+    now = project.call("GET", f"/v1/endpoints/{endpoint['id']}").json()
+    assert (now["state"], now["disabled_reason"]) == ("disabled", "gone")
+
+
 def test_a_body_in_s3_is_sent_shown_tried_and_made_again(
     project: ApiProject, enforcing_stack: dict[str, Any], clients: Callable[[str], Any]
 ) -> None:
@@ -176,6 +184,10 @@ def test_manual_retry_and_the_end_of_an_endpoint(project: ApiProject) -> None:
     path = f"/v1/deliveries/{trace['deliveries'][0]['id']}/retry"
     assert project.call("POST", path).is_success
     project.until(trace["id"], lambda t: t["status"] == "succeeded")
+    later = project.endpoint("/lp/later")
+    project.subscription(later)
+    assert project.call("POST", f"/v1/events/{trace['id']}/replay").is_success
+    project.until(trace["id"], lambda t: len(t["deliveries"]) >= 2 and t["status"] == "succeeded")
     path = f"/v1/endpoints/{endpoint['id']}"
     assert project.call("PATCH", path, json={"description": "old"}).status_code == 200
     assert project.call("GET", "/v1/endpoints").status_code == 200
