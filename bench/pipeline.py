@@ -208,7 +208,7 @@ class Rooms:
                     "eventName": "MODIFY",
                     "dynamodb": {
                         "Keys": {"PK": item["PK"], "SK": item["SK"]},
-                        "NewImage": {"s": item["s"]},
+                        "NewImage": item,
                         "OldImage": {"s": {"S": "delivering"}},
                     },
                 }

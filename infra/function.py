@@ -12,7 +12,7 @@ from constructs import Construct
 from infra.acknowledge import acknowledge
 from infra.bus import Bus
 from infra.log_group import log_group
-from infra.permissions import CONSUME, DRAIN, LIST_STREAMS, LOG, ROOMS, SEND, STREAM
+from infra.permissions import CONSUME, DRAIN, LIST_STREAMS, LOG, PUT_EVENTS, ROOMS, SEND, STREAM
 from infra.queues import Queues
 from infra.settings import Settings
 from infra.storage import Storage
@@ -113,6 +113,8 @@ class Room(Construct):
             _accept_wildcard(
                 role, storage.ledger, "stream/*", "listing is asked of all streams of a table"
             )
+        if allowed.bus:
+            grant(role, PUT_EVENTS, self._around.bus.bus.event_bus_arn)
         return role
 
 

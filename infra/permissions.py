@@ -27,6 +27,7 @@ LIST_STREAMS = ("dynamodb:ListStreams",)
 LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 BODIES, SNAPSHOTS = "bodies/", "snapshots/"
+PUT_EVENTS = ("events:PutEvents",)
 GET_OBJECT, PUT_OBJECT = "s3:GetObject", "s3:PutObject"
 
 
@@ -45,6 +46,7 @@ class Permissions:
     drains: tuple[str, ...] = ()
     objects: tuple[tuple[str, tuple[str, ...]], ...] = ()
     stream: bool = False
+    bus: bool = False
 
     @property
     def actions(self) -> frozenset[str]:
@@ -60,6 +62,7 @@ class Permissions:
                 *(DRAIN if self.drains else ()),
                 *(action for _, actions in self.objects for action in actions),
                 *((*STREAM, *LIST_STREAMS, *ON_FAILURE) if self.stream else ()),
+                *(PUT_EVENTS if self.bus else ()),
             }
         )
 
@@ -88,7 +91,7 @@ ROOMS: dict[str, Permissions] = {
         consumes=("deliver", "slow"),
         objects=(READ_BODIES,),
     ),
-    "notify": Permissions(ledger=(*GET, UPDATE), stream=True),
+    "notify": Permissions(ledger=(*GET, UPDATE), stream=True, bus=True),
     "sweep": Permissions(
         ledger=(*WRITE, STORE, "dynamodb:Query"),
         indexes=("due",),

@@ -12,7 +12,7 @@ from hooktrace.adapters.ledger import TableLedger
 from hooktrace.adapters.memory.queue import MemoryQueue, Message
 from hooktrace.adapters.memory.registry import MemoryRegistryTable
 from hooktrace.adapters.memory.table import MemoryBlobs, MemoryTable
-from hooktrace.adapters.records import decode_batch, events_to_roll_up
+from hooktrace.adapters.records import decode_batch, events_to_roll_up, status_changes
 from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest, SendResult
 from hooktrace.domain.events import EventRecord, Payload
@@ -283,7 +283,7 @@ class World:
     def notify(self) -> None:
         """Hands the stream's records to notify, all at once."""
         records, self.table.stream = self.table.stream, []
-        refs = dict.fromkeys(events_to_roll_up({"Records": records}))
+        refs = dict.fromkeys(events_to_roll_up(status_changes({"Records": records})))
         if refs:
             self.roll_up().run(refs)
 

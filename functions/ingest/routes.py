@@ -71,7 +71,7 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
             request.body, idempotency_key=key, traceparent=traceparent, tracestate=tracestate
         )
         if query.unmatched == "reject":
-            rejected = wired().reject_unmatched(new, request.project_id)
+            rejected = wired().reject_unmatched(new, request.project_id)  # None: it may go on
             if rejected is not None:
                 request.log["event"] = rejected.id
                 return _unmatched(request, rejected)
@@ -88,6 +88,11 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
 
     def post_batch(request: Request) -> Response:
         check_content_type(request)
+        if "idempotency-key" in request.headers:
+            raise InvalidInput(
+                "invalid_header",
+                "A batch has no `Idempotency-Key`; give each event its own `idempotency_key`.",
+            )
         context = _trace_context(request)
         read = [
             _read(item, context)
@@ -134,6 +139,7 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
             tags=("events",),
             body=NewBatch,
             responses={202: BatchAnswer},
+            problems=("invalid_header",),
             headers=("Content-Encoding", "traceparent", "tracestate"),
             max_body_bytes=BATCH_BODY_BYTES,
         ),

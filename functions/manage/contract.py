@@ -53,14 +53,14 @@ def _checked_headers(headers: dict[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         low = name.lower()
         if _HEADER_NAME.fullmatch(name) is None:
-            raise PydanticCustomError("invalid_header", "A header name is not valid.")
+            raise PydanticCustomError("invalid_header_name", "A header name is not valid.")
         if low in RESERVED_HEADERS or low.startswith(RESERVED_PREFIXES):
             raise PydanticCustomError(
                 "reserved_header", "The header {name} is set by Hooktrace.", {"name": low}
             )
         if _HEADER_VALUE.fullmatch(value) is None:
             raise PydanticCustomError(
-                "invalid_header",
+                "invalid_header_value",
                 "The value of {name} must be at most 1024 visible ASCII characters, with spaces"
                 " only between them.",
                 {"name": low},

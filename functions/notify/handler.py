@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.notify.wiring import roll_up_events
-from hooktrace.adapters.records import events_to_roll_up, outcomes
+from functions.notify.wiring import event_bus, roll_up_events
+from hooktrace.adapters.records import events_to_roll_up, outcomes, status_changes
 from hooktrace.api.log import print_line
+from hooktrace.domain.notifications import notification_of
 
 
 def handle(event: dict[str, Any], _context: object) -> None:
-    """Rolls up the events whose deliveries ended. Unavailable repeats the whole batch."""
-    refs = dict.fromkeys(events_to_roll_up(event))
+    """Rolls up the events whose deliveries ended, then tells the bus what needs attention.
+
+    Unavailable repeats the whole batch: a roll-up recomputes, a notification has its id again.
+    """
+    changes = status_changes(event)
+    refs = dict.fromkeys(events_to_roll_up(changes))
     changed = roll_up_events().run(refs) if refs else []
-    done = outcomes((e.id, e.status) for e in changed)
-    print_line({"room": "notify", "records": len(event["Records"]), "done": done or None})
+    told = [one for one in map(notification_of, changes) if one is not None]
+    if told:
+        event_bus().publish(told)
+    print_line(
+        {
+            "room": "notify",
+            "records": len(event["Records"]),
+            "done": outcomes((e.id, e.status) for e in changed) or None,
+            "told": [one.id for one in told] or None,
+        }
+    )

@@ -6,9 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Settings(BaseModel):
-    """Names of table and bucket."""
+    """Names of table, bucket and bus."""
 
     model_config = ConfigDict(frozen=True)
 
     ledger_table: str = Field(alias="LEDGER_TABLE")
     blobs_bucket: str = Field(alias="BLOBS_BUCKET")
+    bus_name: str = Field(default="hooktrace", alias="BUS_NAME")

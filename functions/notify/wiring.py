@@ -7,6 +7,7 @@ from functools import cache
 
 from functions.notify.settings import Settings
 from hooktrace.adapters.aws import client
+from hooktrace.adapters.bus import EventBus
 from hooktrace.adapters.dynamodb.table import DynamoTable
 from hooktrace.adapters.ledger import TableLedger
 from hooktrace.adapters.s3 import S3Blobs
@@ -15,9 +16,20 @@ from hooktrace.usecases.roll_up_events import RollUpEvents
 
 
 @cache
+def _settings() -> Settings:
+    return Settings.model_validate(dict(os.environ))
+
+
+@cache
+def event_bus() -> EventBus:
+    """Where notifications go."""
+    return EventBus(client("events"), _settings().bus_name)
+
+
+@cache
 def roll_up_events() -> RollUpEvents:
     """The use case on the real adapters."""
-    settings = Settings.model_validate(dict(os.environ))
+    settings = _settings()
     blobs = S3Blobs(lambda: client("s3"), settings.blobs_bucket)
     ledger = TableLedger(DynamoTable(client("dynamodb"), settings.ledger_table), blobs)
     return RollUpEvents(ledger=ledger, payloads=ledger, clock=SystemClock(), chance=SystemChance())

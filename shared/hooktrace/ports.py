@@ -110,6 +110,10 @@ class IdempotencyKeys(Protocol):
         """The claim that stands: `mine` if the key was free or its claim expired."""
         ...
 
+    def claimed(self, project: ProjectId, key: str, *, now_s: int) -> bool:
+        """Whether a claim on the key stands."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Due:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from standardwebhooks import Webhook
 
@@ -104,3 +109,35 @@ def test_a_discarded_event_is_replayed_to_todays_subscription(project: ApiProjec
     trace = project.call("GET", f"/v1/events/{identifier}?wait=20").json()
     assert trace["status"] == "succeeded"
     assert len(project.receiver.requests("/replayed")) == 1
+
+
+def test_what_needs_attention_is_told_on_the_bus(
+    project: ApiProject, stack: dict[str, Any], stack_clients: Callable[[str], Any]
+) -> None:
+    events, sqs, bus = stack_clients("events"), stack_clients("sqs"), stack["outputs"]["BusName"]
+    url = sqs.create_queue(QueueName="told")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    pattern = json.dumps({"source": ["hooktrace"], "detail": {"project_id": [project.id]}})
+    events.put_rule(Name="told", EventBusName=bus, EventPattern=pattern)
+    events.put_targets(Rule="told", EventBusName=bus, Targets=[{"Id": "q", "Arn": arn}])
+    endpoint = project.endpoint("/told", Step(status=500), retry_schedule=[])
+    project.subscription(endpoint, event_types=["told.failed"])
+    failed = project.event("told.failed", {"secret": "s3cr3t"})
+    discarded = project.event("told.nobody", {})
+    assert project.outcome(failed)["status"] == "failed"
+    seen: list[dict[str, Any]] = []
+    deadline = time.monotonic() + 20
+    while len(seen) < 3 and time.monotonic() < deadline:
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        for message in answer.get("Messages", []):
+            assert "s3cr3t" not in message["Body"]
+            seen.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    told = sorted((one["detail-type"], one["detail"]["event_id"]) for one in seen)
+    assert told == [
+        ("delivery.failed", failed),
+        ("event.discarded", discarded),
+        ("event.failed", failed),
+    ]

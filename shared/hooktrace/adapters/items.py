@@ -310,13 +310,17 @@ def blob_item(key: Key, value: bytes, expires_s: int | None) -> Item:
     return item
 
 
+def claim_key(project: ProjectId, key: str) -> Key:
+    """Where an idempotency key is stored: spread over partitions of its own by its hash."""
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return f"{project}#key#{digest[:2]}", f"I#{digest}"
+
+
 def claim_item(
     project: ProjectId, key: str, event: EventId, fingerprint: str, expires_s: int
 ) -> Item:
-    """An idempotency key: spread over partitions of its own by its hash."""
-    digest = hashlib.sha256(key.encode()).hexdigest()
-    item = _keyed((f"{project}#key#{digest[:2]}", f"I#{digest}"))
-    return item | {
+    """An idempotency key and what it stands for."""
+    return _keyed(claim_key(project, key)) | {
         "v": _number(1),
         "ev": _text(event),
         "fp": _text(fingerprint),

@@ -154,6 +154,12 @@ class TableLedger:
             (refused,) = self._table.write([Change(refused.current, newer)])
         raise Unavailable("the idempotency key keeps changing")
 
+    def claimed(self, project: ProjectId, key: str, *, now_s: int) -> bool:
+        """Whether a claim on the idempotency key stands."""
+        where = items.claim_key(project, key)
+        found = self._table.get([where]).get(where)
+        return found is not None and items.claim_of(found)[2] > now_s
+
     def mark(self, name: str) -> int | None:
         """How far the audit of this name has looked (Unix milliseconds), or None."""
         key = ("SWEEP", name)

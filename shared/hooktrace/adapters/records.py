@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from hooktrace.domain.errors import InvalidInput
-from hooktrace.domain.ids import EventId, ProjectId
+from hooktrace.domain.ids import EndpointId, EventId, ProjectId, delivery_id
 from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, decode
-from hooktrace.domain.states import DELIVERY_ENDS, DeliveryStatus
+from hooktrace.domain.notifications import StatusChange
+from hooktrace.domain.states import DELIVERY_ENDS
 
 T = TypeVar("T", MatchTaskV1, DeliverTaskV1)
 
@@ -48,19 +49,37 @@ def outcomes(pairs: Iterable[tuple[str, str]]) -> list[str]:
     return [f"{identifier}:{outcome}" for identifier, outcome in pairs]
 
 
-def events_to_roll_up(event: Mapping[str, Any]) -> Iterator[tuple[ProjectId, EventId]]:
-    """Events whose deliveries came to an end, or left one, in these stream records."""
-    for record in event["Records"]:
-        change = record["dynamodb"]
-        key = change["Keys"]["SK"]["S"]
-        if not key.startswith("D#") or "NewImage" not in change:
-            continue
-        after = _status(change["NewImage"])
-        before = _status(change.get("OldImage", {}))
-        if after != before and (after in DELIVERY_ENDS or before in DELIVERY_ENDS):
-            project, _ = change["Keys"]["PK"]["S"].rsplit("#", 1)
-            yield ProjectId(project), EventId(f"evt_{key.split('#')[1]}")
+def status_changes(event: Mapping[str, Any]) -> list[StatusChange]:
+    """The changes of status in these stream records, in their order."""
+    found = (_change(record["dynamodb"]) for record in event["Records"])
+    return [change for change in found if change is not None and change.before != change.after]
 
 
-def _status(image: Mapping[str, Any]) -> DeliveryStatus | None:
-    return DeliveryStatus(image["s"]["S"]) if "s" in image else None
+def events_to_roll_up(changes: Iterable[StatusChange]) -> Iterator[tuple[ProjectId, EventId]]:
+    """Events whose deliveries came to an end, or left one."""
+    for change in changes:
+        ends = {change.before, change.after} & DELIVERY_ENDS
+        if change.delivery_id is not None and ends:
+            yield change.project_id, change.event_id
+
+
+def _change(record: Mapping[str, Any]) -> StatusChange | None:
+    image, old = record.get("NewImage"), record.get("OldImage", {})
+    kind, *parts = record["Keys"]["SK"]["S"].split("#")
+    if image is None or kind not in {"E", "D"} or "s" not in image:
+        return None
+    project, _ = record["Keys"]["PK"]["S"].rsplit("#", 1)
+    is_delivery = kind == "D"
+    return StatusChange(
+        project_id=ProjectId(project),
+        event_id=EventId(f"evt_{parts[0]}"),
+        before=old["s"]["S"] if "s" in old else None,
+        after=image["s"]["S"],
+        version=int(image["v"]["N"]),
+        at_ms=int(image["u"]["N"]),
+        event_type=image["t"]["S"] if "t" in image else None,
+        delivery_id=delivery_id(parts[0], parts[1], int(parts[2])) if is_delivery else None,
+        endpoint_id=EndpointId(f"ep_{parts[1]}") if is_delivery else None,
+        attempts=int(image["n"]["N"]) if is_delivery else 0,
+        reason=image["e"]["S"] if "e" in image else None,
+    )

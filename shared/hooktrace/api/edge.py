@@ -12,7 +12,7 @@ from hooktrace.api.log import LogLine, describe_error, print_line
 from hooktrace.api.payload import body_of, headers_of, query_of, to_gateway
 from hooktrace.api.problems import problem, problem_of
 from hooktrace.api.routing import Found, Missed, RouteTable, method_and_path, methods_on
-from hooktrace.domain.errors import InvalidInput, Refusal
+from hooktrace.domain.errors import Fault, InvalidInput, Refusal
 
 Authenticate = Callable[[str | None], ApiKeyIdentity]
 GatewayHandler = Callable[[Mapping[str, Any], Any], dict[str, object]]
@@ -82,6 +82,7 @@ def make_handler(
             request_id=request_id,
             source_ip=str(http.get("sourceIp", "")),
         )
+        _check_takes(route, request)
         try:
             return route.handler(request)
         finally:
@@ -98,6 +99,18 @@ def make_handler(
         return problem(request_id, "method_not_allowed", detail, headers={"allow": allow})
 
     return handler
+
+
+def _check_takes(route: Route, request: Request) -> None:
+    """Parameters or a body that a call does not know are refused: no error passes unseen."""
+    if route.query is None and request.query:
+        name = request.query[0][0]
+        message = f"This call takes no query parameters; `{name}` is not known."
+        fault = Fault("", "unknown_parameter", message, parameter=name)
+        raise InvalidInput("unknown_parameter", message, (fault,))
+    if route.body is None and request.method != "GET" and request.body.strip() not in (b"", b"{}"):
+        message = "This call takes no body; leave it out."
+        raise InvalidInput("unknown_field", message, (Fault("", "unknown_field", message),))
 
 
 def _request_id(event: Any, context: Any) -> str:

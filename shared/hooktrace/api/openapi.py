@@ -127,10 +127,13 @@ def problem_codes(route: Route) -> tuple[str, ...]:
     codes = {*problems.COMMON, *route.problems}
     if route.scope is not None:
         codes.update(problems.WITH_KEY)
-    if route.query is not None:
-        codes.update(problems.WITH_QUERY)
+    codes.update(problems.WITH_QUERY if route.query is not None else ("unknown_parameter",))
     if route.body is not None:
         codes.update(problems.WITH_BODY)
+    elif route.method != "GET":
+        codes.add("unknown_field")
+    if {"If-Match", "If-None-Match"} & set(route.headers):
+        codes.add("invalid_header")
     if "{" in route.path:
         codes.add("not_found")
     return tuple(sorted(codes, key=lambda code: (problems.PROBLEMS[code].status, code)))

@@ -51,7 +51,11 @@ def parse_new_event(
     known = (*MEMBERS, "idempotency_key") if in_batch else MEMBERS
     listed = ", ".join(f"`{name}`" for name in known)
     faults = [
-        Fault(f"/{name}", "unknown_field", f"`{name}` is no member of an event; known: {listed}.")
+        Fault(
+            f"/{_token(name)}",
+            "unknown_field",
+            f"`{name}` is no member of an event; known: {listed}.",
+        )
         for name in parsed.members
         if name not in known
     ]
@@ -88,6 +92,11 @@ def _item_key(parsed: ParsedObject) -> str | None:
     return value
 
 
+def _token(name: str) -> str:
+    """A member name as a token of a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
 def _refuse(pointer: str, message: str) -> InvalidInput:
     return InvalidInput("invalid_field", message, (Fault(pointer, "invalid_field", message),))
 
@@ -96,7 +105,11 @@ def _type(parsed: ParsedObject) -> str:
     value = parsed.members["type"]
     if not isinstance(value, str):
         raise _refuse("/type", "`type` must be a string such as `order.created`.")
-    return check_event_type(value)
+    try:
+        return check_event_type(value)
+    except InvalidInput as error:
+        fault = Fault("/type", error.code, error.message)
+        raise InvalidInput(error.code, error.message, (fault,)) from None
 
 
 def _time(parsed: ParsedObject) -> str | None:
@@ -119,7 +132,7 @@ def _headers(parsed: ParsedObject) -> Mapping[str, str]:
     seen: set[str] = set()
     size = 0
     for name, text in value.items():
-        pointer = "/headers/" + name.replace("~", "~0").replace("/", "~1")
+        pointer = f"/headers/{_token(name)}"
         if not _HEADER_NAME.fullmatch(name):
             raise _refuse(pointer, "A header name is 1 to 128 token characters (RFC 9110).")
         if not isinstance(text, str) or not _HEADER_VALUE.fullmatch(text):

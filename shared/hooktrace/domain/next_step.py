@@ -39,6 +39,8 @@ def of_delivery(record: DeliveryRecord) -> NextStep | None:
         return _step(record, "attempt", f"Attempt {number}, asked for by hand, is queued.", None)
     until = record.lease_until_ms
     text = f"Attempt {record.attempts_total} is in flight, until {rfc3339(until)} at the latest."
+    if record.cancel_reason is not None:
+        text += f" No attempt follows it ({record.cancel_reason})."
     return _step(record, "result", text, until)
 
 

@@ -137,7 +137,8 @@ class DeliverAttempts:
             )
             return None
         now = self._endpoints.get_endpoint(job.task.project_id, job.task.endpoint_id)
-        return stop_reason(now)
+        stop = stop_reason(now)
+        return None if stop == "endpoint_disabled" and job.record.forced else stop
 
     def _conclude(
         self, job: Job, number: int, result: SendResult, stop: str | None

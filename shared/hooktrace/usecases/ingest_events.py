@@ -93,6 +93,14 @@ class IngestEvents:
         self._queue.send([(match_task(e.record, e.packed), 0) for e in fresh])
         return [e.refused or Accepted(e.record, e.duplicate) for e in entries]
 
+    def is_known(self, new: NewEvent, project: Project) -> bool:
+        """Whether the event's idempotency key names an event already (one read)."""
+        key = new.idempotency_key
+        if key is None:
+            return False
+        now_s = self._clock.now_ms() // 1000
+        return self._keys.claimed(ProjectId(project.id), key, now_s=now_s)
+
     def reject(self, new: NewEvent, project: Project, report: dict[str, object]) -> EventRecord:
         """Records an event that strict ingest refuses, with the report that says why.
 

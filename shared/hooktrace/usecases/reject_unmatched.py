@@ -16,8 +16,12 @@ def reject_unmatched(
 ) -> EventRecord | None:
     """The `rejected` record with its match report, or None when something matches.
 
-    One read of the change log, and one write only when nothing matches. Raises Unavailable.
+    An event whose idempotency key is taken was judged when it came first: its answer is the one
+    that stands. One read of the change log, and one write only when nothing matches. Raises
+    Unavailable.
     """
+    if events.is_known(new, project):
+        return None
     event = FilterEvent(new.type, new.payload.headers, parse_value(new.payload.data))
     decision = sets.get(project.id).match(event)
     if decision.matched:

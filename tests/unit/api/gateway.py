@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hooktrace.api.edge import GatewayHandler
-from hooktrace.api.http import ApiKeyIdentity, Request, Response, Route, make_handler
+from hooktrace.api.http import ApiKeyIdentity, Request, Response, Route, Shape, make_handler
 from hooktrace.domain.errors import Unauthorized
 from hooktrace.domain.keys import Scope
 
@@ -88,6 +88,11 @@ def route(
     """A route without scope, unless `scope` is given."""
     fields = {"scope": None, "operation_id": f"{method}{path}", "summary": "A test."} | more
     return Route(method=method, path=path, handler=handler, **fields)
+
+
+def open_route(handler: Callable[[Request], Response], *where: str, **more: Any) -> Route:
+    """A route that takes any query and body, unless `more` says otherwise."""
+    return route(handler, *where, **({"query": Shape, "body": Shape} | more))
 
 
 class Edge:

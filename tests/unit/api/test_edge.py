@@ -17,7 +17,7 @@ from hooktrace.domain.errors import (
     PreconditionFailed,
     Unavailable,
 )
-from tests.unit.api.gateway import Edge, gateway_event, route
+from tests.unit.api.gateway import Edge, gateway_event, open_route
 
 
 def echo(request: Request) -> Response:
@@ -29,11 +29,13 @@ def raising(error: Exception) -> Edge:
     def handler(request: Request) -> Response:
         raise error
 
-    return Edge(route(handler))
+    return Edge(open_route(handler))
 
 
 def test_dispatch_by_route_key_and_by_path() -> None:
-    edge = Edge(route(echo, "GET", "/v1/things/{id}"), route(echo, "GET", "/v1/things/mine"))
+    edge = Edge(
+        open_route(echo, "GET", "/v1/things/{id}"), open_route(echo, "GET", "/v1/things/mine")
+    )
     by_key = gateway_event("GET", "/x", route_key="GET /v1/things/{id}", params={"id": "a"})
     assert edge(by_key)[1] == {"id": "a", "route": "GET /v1/things/{id}"}
     assert edge(gateway_event("GET", "/v1/things/b"))[1]["id"] == "b"
@@ -42,20 +44,20 @@ def test_dispatch_by_route_key_and_by_path() -> None:
 
 
 def test_unknown_path_is_a_problem() -> None:
-    status, body, headers = Edge(route(echo))(gateway_event("GET", "/v2/things"))
+    status, body, headers = Edge(open_route(echo))(gateway_event("GET", "/v2/things"))
     assert (status, body["code"], body["request_id"]) == (404, "not_found", "req-1")
     assert headers["content-type"] == "application/problem+json"
 
 
 def test_wrong_method_names_the_allowed_ones() -> None:
-    edge = Edge(route(echo, "GET"), route(echo, "POST"))
+    edge = Edge(open_route(echo, "GET"), open_route(echo, "POST"))
     status, body, headers = edge(gateway_event("DELETE"))
     assert (status, body["code"], headers["allow"]) == (405, "method_not_allowed", "GET, POST")
 
 
 def test_the_room_for_the_rest_knows_the_methods_of_the_whole_api() -> None:
     api = {"/v1/events/{id}/replay": ("POST",), "/v1/things": ("PATCH",)}
-    edge = Edge(route(echo), api_methods=lambda: api)
+    edge = Edge(open_route(echo), api_methods=lambda: api)
     assert edge(gateway_event("GET", "/v1/events/evt_1/replay"))[2]["allow"] == "POST"
     assert edge(gateway_event("GET", "/v1/things"))[2]["allow"] == "PATCH, POST"
     assert edge(gateway_event("GET", "/v1/events/a/b/replay"))[0] == 404
@@ -63,11 +65,11 @@ def test_the_room_for_the_rest_knows_the_methods_of_the_whole_api() -> None:
 
 def test_two_handlers_for_one_route_are_refused_at_once() -> None:
     with pytest.raises(ValueError, match="two routes"):
-        Edge(route(echo), route(echo))
+        Edge(open_route(echo), open_route(echo))
 
 
 def test_authentication_comes_before_the_body_and_the_query() -> None:
-    edge = Edge(route(echo, scope="write"))
+    edge = Edge(open_route(echo, scope="write"))
     broken = {"body": "x" * (2 << 20), "query": "a=%ff"}
     status, body, headers = edge(gateway_event(**broken))
     assert (status, body["code"]) == (401, "unauthorized")
@@ -81,7 +83,7 @@ def test_authentication_comes_before_the_body_and_the_query() -> None:
 
 
 def test_caller_of_an_open_route_is_a_mistake_of_ours() -> None:
-    edge = Edge(route(lambda request: Response(200, request.project_id)))
+    edge = Edge(open_route(lambda request: Response(200, request.project_id)))
     assert edge(gateway_event())[0] == 500
 
 
@@ -131,7 +133,7 @@ def test_a_handler_may_answer_with_a_problem_of_more_members() -> None:
     def handler(request: Request) -> Response:
         return problem_for(request, "unmatched", "Nothing matches.", report={"considered": 3})
 
-    edge = Edge(route(handler))
+    edge = Edge(open_route(handler))
     status, body, _ = edge(gateway_event())
     assert (status, body["report"]) == (422, {"considered": 3})
     assert edge.lines[0]["code"] == "unmatched"
@@ -139,7 +141,7 @@ def test_a_handler_may_answer_with_a_problem_of_more_members() -> None:
 
 def test_one_line_for_each_call_with_ids_and_without_content() -> None:
     ticks = iter([10.0, 10.0125])
-    edge = Edge(route(echo, "GET", "/v1/things/{id}", scope="read"), timer=lambda: next(ticks))
+    edge = Edge(open_route(echo, "GET", "/v1/things/{id}", scope="read"), timer=lambda: next(ticks))
     headers = {"authorization": "Bearer reader"}
     edge(gateway_event("GET", "/v1/things/t1", headers=headers, query="q=private"))
     assert edge.lines == [
@@ -182,13 +184,24 @@ def test_our_own_words_and_the_cause_are_logged() -> None:
     "event", [{}, {"requestContext": None}, {"requestContext": 5}, {"headers": 5}, None, []]
 )
 def test_events_of_another_form_are_answered_too(event: Any) -> None:
-    edge = Edge(route(echo))
+    edge = Edge(open_route(echo))
     assert edge(event)[0] == 500
     assert len(edge.lines) == 1
 
 
 def test_what_cannot_be_encoded_is_a_problem() -> None:
     for body in ({"x": float("nan")}, {"x": object()}):
-        edge = Edge(route(lambda request, body=body: Response(200, body)))
+        edge = Edge(open_route(lambda request, body=body: Response(200, body)))
         assert edge(gateway_event())[1]["code"] == "internal_error"
         assert edge.lines[0]["status"] == 500
+
+
+def test_what_a_call_does_not_take_is_refused() -> None:
+    edge = Edge(open_route(echo, query=None, body=None))
+    status, body, _ = edge(gateway_event("POST", "/v1/things", query="x=1", body=""))
+    assert (status, body["code"]) == (400, "unknown_parameter")
+    assert body["errors"][0]["parameter"] == "x"
+    status, body, _ = edge(gateway_event("POST", "/v1/things", body='{"secret":"x"}'))
+    assert (status, body["code"]) == (400, "unknown_field")
+    for nothing in ("", "{}", " {} "):
+        assert edge(gateway_event("POST", "/v1/things", body=nothing))[0] == 200

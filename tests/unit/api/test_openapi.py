@@ -99,7 +99,7 @@ def test_operations_say_what_the_routes_say(document: dict[str, Any]) -> None:
     assert [entry["name"] for entry in create["parameters"]] == ["Idempotency-Key"]
     health = document["paths"]["/healthz"]["get"]
     assert health["security"] == []
-    assert set(health["responses"]) == {"200", "500", "503"}
+    assert set(health["responses"]) == {"200", "400", "500", "503"}
     delete = document["paths"]["/v1/things/{id}"]["delete"]
     assert delete["parameters"][0] == {
         "name": "id",

@@ -12,7 +12,7 @@ import pytest
 
 from hooktrace.api.http import RawJson, Request, Response, Shape, encode_json, read_object
 from hooktrace.api.payload import MAX_QUERY_FIELDS, to_gateway
-from tests.unit.api.gateway import LIMIT, Edge, gateway_event, route
+from tests.unit.api.gateway import LIMIT, Edge, gateway_event, open_route
 
 EVENT = b'{"type":"t","data":{"x":1.0}}'
 
@@ -22,7 +22,7 @@ def raw_data(request: Request) -> Response:
     return Response(202, {"data": RawJson(parsed.raw("data"))})
 
 
-EDGE = Edge(route(raw_data))
+EDGE = Edge(open_route(raw_data))
 
 
 def post(body: bytes | str | None, **headers: str) -> tuple[int, Any]:
@@ -143,7 +143,7 @@ def test_bodies_that_are_no_base64_or_absent() -> None:
 
 
 def test_a_route_may_have_a_limit_of_its_own() -> None:
-    edge = Edge(route(raw_data, max_body_bytes=10))
+    edge = Edge(open_route(raw_data, max_body_bytes=10))
     assert edge(gateway_event(body=b'{"data":12}'))[0] == 413
     assert edge(gateway_event(body=b'{"data":1}'))[0] == 202
 
@@ -156,7 +156,7 @@ def test_raw_json_goes_out_as_it_came_in() -> None:
 
 
 def test_query_is_decoded_in_order_with_repeats() -> None:
-    edge = Edge(route(lambda request: Response(200, request.query), "GET"))
+    edge = Edge(open_route(lambda request: Response(200, request.query), "GET"))
     raw = "b=1&a=x%20y+z&b=%E2%82%AC&empty=&bare&b=a%26b"
     assert edge(gateway_event("GET", query=raw))[1] == [
         ["b", "1"], ["a", "x y z"], ["b", "€"], ["empty", ""], ["bare", ""], ["b", "a&b"],
@@ -167,7 +167,7 @@ def test_query_is_decoded_in_order_with_repeats() -> None:
 
 
 def test_header_names_are_lower_case() -> None:
-    edge = Edge(route(lambda request: Response(200, dict(request.headers)), "GET"))
+    edge = Edge(open_route(lambda request: Response(200, dict(request.headers)), "GET"))
     assert edge(gateway_event("GET", headers={"X-Thing": "A"}))[1] == {"x-thing": "A"}
 
 

@@ -51,7 +51,7 @@ def test_jitter_stays_within_a_tenth() -> None:
         ("Wed, 21 Oct 2015 07:28:00 GMT", 60),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400),
         ("１２０", 60),
-        ("9" * 5_000, 60),
+        ("9" * 5_000, 86_400),
     ],
 )
 def test_fc_35_retry_after_in_the_wild(value: str, seconds: float) -> None:

@@ -158,3 +158,17 @@ def test_what_is_not_there_cannot_be_steered(world: World) -> None:
             world.steering().retry(where, what, KEY, force=True)
         with pytest.raises(NotFound):
             world.steering().cancel(where, what, KEY)
+
+
+def test_a_forced_retry_that_fails_has_failed(world: World) -> None:
+    endpoint = world.endpoint(retry_schedule=())
+    world.subscription(endpoint)
+    world.sender.script[endpoint.url] = [500]
+    event = world.ingest()
+    world.run()
+    world.change(endpoint, state="disabled", disabled_reason="manual")
+    delivery = world.trace(event).deliveries[0].id
+    world.steering().retry(project(world), delivery, KEY, force=True)
+    world.run()
+    record = world.trace(event).deliveries[0]
+    assert (record.status, record.reason) == (DeliveryStatus.FAILED, "manual_attempt_failed")

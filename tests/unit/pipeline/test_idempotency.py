@@ -147,3 +147,17 @@ def test_strict_ingest_records_the_refusal_and_frees_the_key(world: World) -> No
     assert reject_unmatched(stray, world.project, sets=sets, events=world.ingester()) is None
     (accepted,) = post(world, stray)
     assert not accepted.duplicate
+
+
+def test_strict_ingest_answers_a_known_key_with_its_event(world: World) -> None:
+    sets = MatchingSets(world.registry.matching)
+    (first,) = post(world, new("strict"))
+    world.run()
+    for subscription in world.registry.subscriptions.list_subscriptions(
+        world.project.id, limit=10, after=None, endpoint_id=None
+    ).items:
+        world.registry.subscriptions.delete_subscription(subscription)
+    again = new("strict")
+    assert reject_unmatched(again, world.project, sets=sets, events=world.ingester()) is None
+    (answer,) = post(world, again)
+    assert (answer.record.id, answer.duplicate) == (first.record.id, True)
