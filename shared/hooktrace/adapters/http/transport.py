@@ -15,6 +15,7 @@ import httpx
 
 from hooktrace.adapters.http.exchange import AttemptFailed, Exchange
 from hooktrace.adapters.http.lookup import Resolve
+from hooktrace.adapters.http.printable import printable
 from hooktrace.adapters.http.tls import Trust
 from hooktrace.adapters.http.wire import Connect, Dialer
 from hooktrace.domain.attempts import AttemptOutcome
@@ -23,6 +24,8 @@ EXCHANGE = "hooktrace_exchange"
 """The request extension that carries the exchange."""
 BODY_SECONDS = 1.0
 """How long an answer's body is read once its status is known."""
+SHOWN_BYTES = 60
+"""How much of the first line of an answer that is not HTTP is shown in the reason."""
 _HEAD = re.compile(rb"HTTP/1\.[01] ([2-5][0-9]{2})(?: [^\r\n]*)?\r?\n(.*?\r?\n|)\r?\n", re.DOTALL)
 _INTERIM = re.compile(rb"HTTP/1\.[01] 1[0-9]{2}[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n")
 _HEADER_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n\x00]*?)[ \t]*")
@@ -116,7 +119,8 @@ def _despite(error: httpcore.RemoteProtocolError, exchange: Exchange) -> httpx.R
     if exchange.ended and received.startswith(b"HTTP/1."):
         reason = f"{exchange.address} closed the connection in the middle of its headers."
         raise AttemptFailed(AttemptOutcome.CONNECTION_ERROR, reason) from error
-    reason = f"The answer is not valid HTTP/1.1: {error}."
+    begins = printable(received.split(b"\n", 1)[0][:SHOWN_BYTES], cut=True)
+    reason = f"The answer is not valid HTTP/1.1. It begins with: {begins}"
     raise AttemptFailed(AttemptOutcome.PROTOCOL_ERROR, reason) from error
 
 
