@@ -22,7 +22,7 @@ from hooktrace.domain.events import EventRecord, Payload, PlannedDelivery
 from hooktrace.domain.ids import DeliveryId, EventId, ProjectId, bare, delivery_id
 from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.outgoing import outgoing_request
-from hooktrace.domain.registry import Endpoint, Project
+from hooktrace.domain.registry import Endpoint
 from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS
 from hooktrace.domain.states import DeliveryStatus
 from hooktrace.domain.trace_context import child_traceparent
@@ -36,6 +36,7 @@ from hooktrace.ports import (
     TaskQueue,
     Write,
 )
+from hooktrace.usecases.cached_projects import ProjectSource
 from hooktrace.usecases.endpoint_life import EndpointControl
 
 ROUNDS = 6
@@ -51,12 +52,6 @@ class Endpoints(EndpointControl, Protocol):
     def get_endpoints(
         self, project_id: str, endpoint_ids: Iterable[str]
     ) -> dict[str, Endpoint]: ...
-
-
-class Projects(Protocol):
-    """Settings of a project (may be some seconds old)."""
-
-    def get_project(self, project_id: str) -> Project | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +104,7 @@ class ClaimAttempts:
         payloads: Payloads,
         shelf: AttemptShelf,
         endpoints: Endpoints,
-        projects: Projects,
+        projects: ProjectSource,
         queue: TaskQueue,
         clock: Clock,
         chance: Chance,

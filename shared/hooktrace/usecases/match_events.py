@@ -18,7 +18,6 @@ from hooktrace.domain.filters import FilterEvent
 from hooktrace.domain.ids import EndpointId, SubscriptionId
 from hooktrace.domain.matching import SubscriptionIndex
 from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, fits_message
-from hooktrace.domain.registry import Project
 from hooktrace.domain.states import EVENT_ENDS, EventStatus, check_event
 from hooktrace.domain.strict_json import parse_value
 from hooktrace.ports import (
@@ -31,6 +30,7 @@ from hooktrace.ports import (
     Write,
     Written,
 )
+from hooktrace.usecases.cached_projects import ProjectSource
 from hooktrace.usecases.ingest_events import DAY_SECONDS
 
 FAN_OUT_BODY_BYTES = 4_096
@@ -41,12 +41,6 @@ class Sets(Protocol):
     """Compiled subscriptions of a project, fresh at each call."""
 
     def get(self, project_id: str) -> SubscriptionIndex: ...
-
-
-class Projects(Protocol):
-    """Settings of a project (may be some seconds old)."""
-
-    def get_project(self, project_id: str) -> Project | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +73,7 @@ class MatchEvents:
         self,
         *,
         sets: Sets,
-        projects: Projects,
+        projects: ProjectSource,
         ledger: Ledger,
         payloads: Payloads,
         queue: TaskQueue,

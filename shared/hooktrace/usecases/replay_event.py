@@ -12,7 +12,8 @@ from hooktrace.domain.registry import Project
 from hooktrace.domain.states import EventStatus, check_event
 from hooktrace.domain.strict_json import parse_value
 from hooktrace.ports import Chance, Clock, Ledger, Lost, Payloads, TaskQueue, Write
-from hooktrace.usecases.match_events import Projects, Sets, deliver_task, planned
+from hooktrace.usecases.cached_projects import ProjectSource
+from hooktrace.usecases.match_events import Sets, deliver_task, planned
 from hooktrace.usecases.read_trace import ReadTrace
 
 ROUNDS = 6
@@ -35,7 +36,7 @@ class ReplayEvent:
         *,
         traces: ReadTrace,
         sets: Sets,
-        projects: Projects,
+        projects: ProjectSource,
         ledger: Ledger,
         payloads: Payloads,
         queue: TaskQueue,

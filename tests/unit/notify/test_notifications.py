@@ -49,15 +49,15 @@ def told(world: World) -> list[Notification]:
 
 def test_what_needs_attention_is_told_and_successes_are_not() -> None:
     world = World()
-    good, bad, flaky = (
+    good, bad, shaky = (
         world.endpoint(f"http://127.0.0.1:9/{name}", retry_schedule=schedule)
-        for name, schedule in (("good", None), ("bad", ()), ("flaky", (1,)))
+        for name, schedule in (("good", None), ("bad", ()), ("shaky", (1,)))
     )
-    world.sender.script |= {bad.url: [500], flaky.url: [500, 200]}
+    world.sender.script |= {bad.url: [500], shaky.url: [500, 200]}
     world.subscription(good, event_types=("a.good",))
     world.subscription(bad, event_types=("a.bad",))
-    world.subscription(flaky, event_types=("a.flaky",))
-    for kind in ("a.good", "a.bad", "a.flaky", "nobody"):
+    world.subscription(shaky, event_types=("a.shaky",))
+    for kind in ("a.good", "a.bad", "a.shaky", "nobody"):
         world.ingest(event_type=kind)
     stream: list[Any] = []
     for _ in range(5):
