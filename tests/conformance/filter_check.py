@@ -22,7 +22,7 @@ def check(case: Mapping[str, Any]) -> dict[str, Any]:
         return {"errors": [{"pointer": f.pointer, "code": f.code} for f in refusal.faults]}
     given = case.get("event", {})
     event = FilterEvent(
-        given.get("type", "test.event"), given.get("headers", {}), given.get("data", {})
+        given.get("type", "test.event"), given.get("headers") or {}, given.get("data", {})
     )
     why = [clause.to_json() for clause in chosen.explain(event)]
     return {"matches": chosen.matches(event), "why": why}
