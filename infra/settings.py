@@ -70,7 +70,3 @@ class Settings(BaseModel):
         stage = given.get("stage", "prod")
         defaults: dict[str, Any] = LOCAL_DEFAULTS if stage == "local" else {}
         return cls.model_validate({**defaults, **given})
-
-    @property
-    def is_local(self) -> bool:
-        return self.stage == "local"

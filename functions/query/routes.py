@@ -9,7 +9,7 @@ from functions.query import contract, view
 from functions.query.lists import Wired as ListsWired
 from functions.query.lists import declare_lists
 from hooktrace.api.bundled import load_document, read_document
-from hooktrace.api.docs_page import render
+from hooktrace.api.docs_page import CONTENT_TYPE, SECURITY_POLICY, render
 from hooktrace.api.http import (
     Request,
     Response,
@@ -70,9 +70,8 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
         return Response(200, read_document(), {"content-type": "application/json"})
 
     def get_docs(_: Request) -> Response:
-        return Response(
-            200, render(load_document()).encode(), {"content-type": "text/html; charset=utf-8"}
-        )
+        headers = {"content-type": CONTENT_TYPE, "content-security-policy": SECURITY_POLICY}
+        return Response(200, render(load_document()).encode(), headers)
 
     return (
         *declare_lists(wired),

@@ -6,7 +6,7 @@ Adapters fulfil these: DynamoDB, SQS and HTTP in `adapters/`, and the shipped fa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -238,6 +238,3 @@ class Chance(Protocol):
     def fraction(self) -> float:
         """A number in [0, 1)."""
         ...
-
-
-Headers = Mapping[str, str]

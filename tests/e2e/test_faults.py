@@ -15,6 +15,7 @@ import pytest
 from hooktrace.domain.ids import ProjectId, parse_event_id
 from hooktrace.domain.messages import DeliverTaskV1, encode
 from tests.e2e.client import ApiProject
+from tests.e2e.lost import event_without_message
 from tools.receiver import Step
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
@@ -156,37 +157,14 @@ def test_fc_03_what_was_lost_is_found_by_the_sweep(
     project: ApiProject, stack: dict[str, Any], stack_clients: Callable[[str], Any]
 ) -> None:
     """The record is written as ingest would; its message is never sent."""
-    from hooktrace.adapters.dynamodb.table import DynamoTable
-    from hooktrace.adapters.ledger import TableLedger
-    from hooktrace.adapters.memory.queue import MemoryQueue
-    from hooktrace.adapters.memory.table import MemoryBlobs
-    from hooktrace.adapters.system import SystemChance, SystemClock
-    from hooktrace.domain.events import Payload
-    from hooktrace.domain.new_event import NewEvent
-    from hooktrace.domain.registry import Project
-    from hooktrace.usecases.ingest_events import Accepted, IngestEvents
-
     project.subscription(project.endpoint("/fc03"))
-    table = DynamoTable(stack_clients("dynamodb"), stack["outputs"]["LedgerTable"])
-    ledger, clock = TableLedger(table, MemoryBlobs()), SystemClock()
-    ingester = IngestEvents(
-        ledger=ledger,
-        payloads=ledger,
-        keys=ledger,
-        queue=MemoryQueue(clock),
-        clock=clock,
-        chance=SystemChance(),
-    )
-    new = NewEvent("order.created", Payload(b'{"lost":true}'))
-    (accepted,) = ingester.run([new], Project(project.id, "x", 0, shards=4))
-    assert isinstance(accepted, Accepted)
-    record = accepted.record
-    assert project.trace(record.id)["status"] == "accepted"
+    identifier = event_without_message(project, stack_clients, stack["outputs"], "order.created")
+    assert project.trace(identifier)["status"] == "accepted"
     sweep = stack["outputs"]["SweepFunction"]
     deadline = time.monotonic() + 90
-    while project.trace(record.id)["status"] == "accepted":
+    while project.trace(identifier)["status"] == "accepted":
         assert time.monotonic() < deadline
         stack_clients("lambda").invoke(FunctionName=sweep)  # the schedule would, each minute
         time.sleep(2)
-    assert project.outcome(record.id)["status"] == "succeeded"
+    assert project.outcome(identifier)["status"] == "succeeded"
     assert len(project.receiver.requests("/fc03")) == 1

@@ -13,21 +13,14 @@ import boto3
 import pytest
 
 from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
-from hooktrace.adapters.dynamodb.table import DynamoTable
 from hooktrace.adapters.items import event_key
-from hooktrace.adapters.ledger import TableLedger
-from hooktrace.adapters.memory.queue import MemoryQueue
-from hooktrace.adapters.memory.table import MemoryBlobs
 from hooktrace.adapters.registry.items import owned_key, purge_key, to_item
 from hooktrace.adapters.registry.table import Put
-from hooktrace.adapters.system import SystemChance, SystemClock
-from hooktrace.domain.events import Payload
+from hooktrace.adapters.system import SystemClock
 from hooktrace.domain.ids import EndpointId, ProjectId, parse_event_id
 from hooktrace.domain.messages import DeliverTaskV1, encode
-from hooktrace.domain.new_event import NewEvent
-from hooktrace.domain.registry import Project
-from hooktrace.usecases.ingest_events import Accepted, IngestEvents
 from tests.e2e.client import ApiProject
+from tests.e2e.lost import event_without_message
 from tools.receiver import Receiver, Step
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("enforcing_stack")]
@@ -217,7 +210,7 @@ def test_sweep_repairs_with_its_own_role(
         owned_key(project.id, LOST_ENDPOINT, LOST_SUBSCRIPTION),
     ]
     registry.transact([Put(to_item(key, {})) for key in leftovers])
-    lost = accepted_some_time_ago(project, clients, outputs)
+    lost = event_without_message(project, clients, outputs, "nobody.wants", EarlierClock())
 
     deadline = time.monotonic() + 30
     while project.trace(lost)["status"] == "accepted" or registry.get(leftovers):
@@ -250,26 +243,6 @@ class EarlierClock:
 
     def now_ms(self) -> int:
         return SystemClock().now_ms() - 19_000
-
-
-def accepted_some_time_ago(
-    project: ApiProject, clients: Callable[[str], Any], outputs: dict[str, str]
-) -> str:
-    """An event as ingest writes it, whose message is never sent."""
-    table = DynamoTable(clients("dynamodb"), outputs["LedgerTable"])
-    ledger, clock = TableLedger(table, MemoryBlobs()), EarlierClock()
-    ingester = IngestEvents(
-        ledger=ledger,
-        payloads=ledger,
-        keys=ledger,
-        queue=MemoryQueue(clock),
-        clock=clock,
-        chance=SystemChance(),
-    )
-    new = NewEvent("nobody.wants", Payload(b"{}"))
-    (accepted,) = ingester.run([new], Project(project.id, "x", 0, shards=4))
-    assert isinstance(accepted, Accepted)
-    return accepted.record.id
 
 
 @pytest.mark.parametrize("action", ["dynamodb:Query", "dynamodb:BatchGetItem"])

@@ -284,9 +284,7 @@ def delivery_record(item: Item) -> DeliveryRecord:
         version=int(item["v"]["N"]),
         matched_by=tuple(SubscriptionId(f"sub_{s}") for s in matched.split(",") if s),
         updated_ms=int(item["u"]["N"]),
-        attempts=tuple(attempt_rows.row_attempt(row) for row in _unblob(item["a"]))
-        if "a" in item
-        else (),
+        attempts=_attempts(item),
         attempts_total=int(item["n"]["N"]),
         step=_n(item, "st") or 0,
         next_attempt_ms=_n(item, "na"),

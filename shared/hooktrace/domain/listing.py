@@ -70,10 +70,6 @@ class Filters:
     def asks_events(self) -> bool:
         return bool(self.type or self.idempotency_key or (self.status and self.kind == "events"))
 
-    @property
-    def asks_nothing(self) -> bool:
-        return not (self.status or self.asks_deliveries or self.asks_events)
-
     def takes_event(self, event: EventRecord) -> bool:
         """Whether what is asked about the event itself holds."""
         return (

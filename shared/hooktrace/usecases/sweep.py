@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hooktrace.domain.deliveries import DeliveryRecord, next_number
-from hooktrace.domain.delivery_steps import DUE_GRACE_MS, end_without_attempt
+from hooktrace.domain.delivery_steps import end_without_attempt
 from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import DeliveryId, EventId, ProjectId, bare, delivery_id
@@ -281,7 +281,7 @@ def is_stuck(record: DeliveryRecord, now_ms: int) -> bool:
     if record.status is DeliveryStatus.DELIVERING:
         return record.lease_until_ms is None or record.lease_until_ms + LATE_MS < now_ms
     if record.status is DeliveryStatus.RETRYING and record.due_ms is None:
-        return (record.next_attempt_ms or 0) + min(LATE_MS, DUE_GRACE_MS) < now_ms
+        return (record.next_attempt_ms or 0) + LATE_MS < now_ms
     return False
 
 
