@@ -50,8 +50,9 @@ format: setup ## put the code into its format
 bench: setup ## count and measure the budgets
 	@$(PY) -m bench
 
-soak: setup ## 5 000 deliveries in fake time with faults; SEED=7 repeats a run
+soak: setup ## 5 000 deliveries in fake time with faults, then over real sockets; SEED=7 repeats a run
 	@$(PY) -m tests.soak --seed $(SEED) --events 1000
+	@$(PY) -m tests.soak_receiver --seed $(SEED) --events 1000
 
 locks: setup ## compile requirements/*.in again
 	@tools/compile_locks.sh

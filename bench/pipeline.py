@@ -24,6 +24,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
+
 from infra.tables import LEDGER, REGISTRY
 from tests.unit.pipeline.test_happy_path import SAMPLE
 from tests.world import World
@@ -252,11 +254,17 @@ def main() -> int:
         assert rooms.drain("match", match.handle) == EVENTS
         assert rooms.drain("deliver", deliver.handle) == EVENTS
         rooms.notify(notify.handle)
+        requests = received(at["receiver"]) - BATCH
         bare = floor(at["receiver"])
-    return report(counts, rooms, bare)
+    return report(counts, rooms, bare, requests)
 
 
-def report(counts: Counter[str], rooms: Rooms, bare: float) -> int:
+def received(url: str) -> int:
+    """How many requests came to the receiver so far."""
+    return len(httpx.get(f"{url}/_requests").json())
+
+
+def report(counts: Counter[str], rooms: Rooms, bare: float, requests: int) -> int:
     """Prints the figures beside their budgets; how many budgets were missed."""
     cpu = sum(rooms.cpu.values()) / EVENTS / 1000
     log_bytes = sum(rooms.log.values()) / EVENTS
@@ -270,6 +278,7 @@ def report(counts: Counter[str], rooms: Rooms, bare: float) -> int:
     out = [f"  {name:44s} {value:8.2f}  budget {limit:g}" for name, value, limit in rows]
     out.append(f"  {'conditional writes per event':44s} {counts['writes'] / EVENTS:8.2f}")
     out.append(f"  {'messages sent per event':44s} {counts['messages'] / EVENTS:8.2f}")
+    out.append(f"  {'requests to the endpoint per delivery':44s} {requests / EVENTS:8.2f}")
     out.append(f"  {'floor: bare kept-alive POST (ms)':44s} {bare:8.2f}  ratio {cpu / bare:.1f}")
     for room, micros in rooms.cpu.most_common():
         out.append(

@@ -60,10 +60,13 @@ class Soak:
     def _endpoint(self, number: int) -> Endpoint:
         world = self.world
         endpoint = world.endpoint(f"http://127.0.0.1:9/{number}", retry_schedule=SCHEDULE)
-        group = number % (ENDPOINTS // FAN_OUT)
-        world.subscription(endpoint, event_types=(f"group.{group}",))
+        self._subscribe(endpoint, number)
         world.sender.script[endpoint.url] = [self._behaviour]
         return endpoint
+
+    def _subscribe(self, endpoint: Endpoint, number: int) -> None:
+        group = number % (ENDPOINTS // FAN_OUT)
+        self.world.subscription(endpoint, event_types=(f"group.{group}",))
 
     def _behaviour(self, request: OutgoingRequest) -> SendResult:
         if self._happens(self.chances.dies_before_sending):

@@ -127,7 +127,8 @@ class World:
         self.registry = registry_on(MemoryRegistryTable(), self.blobs, self.clock.now_ms)
         self.match_queue = MemoryQueue(self.clock)
         self.deliver_queue = MemoryQueue(self.clock)
-        self.sender = ScriptedSender()
+        self.sender: Any = ScriptedSender()
+        self.pool: Executor = AtOnce()
         self.ages = ages or Ages()
         self.project = self.new_project("main")
 
@@ -226,7 +227,7 @@ class World:
             endpoints=self.registry.endpoints,
             queue=self.deliver_queue,
             sender=self.sender,
-            pool=AtOnce(),
+            pool=self.pool,
             clock=self.clock,
             chance=self.chance,
         )
