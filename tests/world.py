@@ -22,8 +22,9 @@ from hooktrace.domain.new_event import NewEvent
 from hooktrace.domain.registry import Endpoint, Project, SigningSecret, Subscription
 from hooktrace.domain.signing import new_secret
 from hooktrace.usecases.cached_projects import CachedProjects
-from hooktrace.usecases.claim_attempts import ClaimAttempts, Done, PutBack
+from hooktrace.usecases.claim_attempts import ClaimAttempts
 from hooktrace.usecases.deliver_attempts import DeliverAttempts
+from hooktrace.usecases.delivery_jobs import Done, PutBack
 from hooktrace.usecases.ingest_events import Accepted, IngestEvents
 from hooktrace.usecases.match_events import MatchEvents, NotNow
 from hooktrace.usecases.matching_sets import MatchingSets

@@ -8,7 +8,7 @@ from functions.deliver.wiring import deliver_attempts
 from hooktrace.adapters.records import decode_batch, failures, outcomes
 from hooktrace.api.log import print_line
 from hooktrace.domain.messages import DeliverTaskV1
-from hooktrace.usecases.claim_attempts import Attempted, PutBack
+from hooktrace.usecases.delivery_jobs import Attempted, PutBack
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:

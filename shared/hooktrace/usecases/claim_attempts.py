@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
-from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest
-from hooktrace.domain.deliveries import DeliveryRecord, born, next_number
-from hooktrace.domain.delivery_steps import (
-    Busy,
-    Claimed,
-    NotYet,
-    Over,
-    Resume,
-    claim,
-    end_without_attempt,
-)
+from hooktrace.domain.claims import Busy, Claimed, NotYet, Over, Resume, claim
+from hooktrace.domain.deliveries import DeliveryRecord, born
+from hooktrace.domain.delivery_steps import end_without_attempt
 from hooktrace.domain.errors import InvalidInput, Unavailable
-from hooktrace.domain.events import EventRecord, Payload, PlannedDelivery
-from hooktrace.domain.ids import DeliveryId, EventId, ProjectId, bare, delivery_id
+from hooktrace.domain.ids import ProjectId, bare, delivery_id
 from hooktrace.domain.messages import DeliverTaskV1
-from hooktrace.domain.outgoing import outgoing_request
 from hooktrace.domain.registry import Endpoint
-from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS
 from hooktrace.domain.states import DeliveryStatus
-from hooktrace.domain.trace_context import child_traceparent
 from hooktrace.ports import (
     AttemptShelf,
     Chance,
@@ -37,7 +25,9 @@ from hooktrace.ports import (
     Write,
 )
 from hooktrace.usecases.cached_projects import ProjectSource
+from hooktrace.usecases.delivery_jobs import Done, Job, PutBack, Settled, queue_next, stop_reason
 from hooktrace.usecases.endpoint_life import EndpointControl
+from hooktrace.usecases.prepare_requests import PrepareRequests
 
 ROUNDS = 6
 LEASE_MARGIN_MS = 10_000
@@ -52,46 +42,6 @@ class Endpoints(EndpointControl, Protocol):
     def get_endpoints(
         self, project_id: str, endpoint_ids: Iterable[str]
     ) -> dict[str, Endpoint]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Attempted:
-    """An attempt was made and is on record."""
-
-    delivery_id: DeliveryId
-    number: int
-    outcome: AttemptOutcome
-    status: DeliveryStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """Nothing had to be sent for this message; its work is done or queued anew."""
-
-    delivery_id: DeliveryId
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class PutBack:
-    """The message must come back: a live lease, or a store that did not answer."""
-
-    delivery_id: DeliveryId
-    why: str
-
-
-Done = Attempted | Settled | PutBack
-
-
-@dataclass(slots=True)
-class Job:
-    """A message on its way through: its record as last seen, and its request once claimed."""
-
-    task: DeliverTaskV1
-    delivery_id: DeliveryId
-    endpoint: Endpoint | None
-    record: DeliveryRecord
-    request: OutgoingRequest | None = None
 
 
 class ClaimAttempts:
@@ -110,7 +60,9 @@ class ClaimAttempts:
         chance: Chance,
     ) -> None:
         self._ledger = ledger
-        self._payloads = payloads
+        self._requests = PrepareRequests(
+            ledger=ledger, payloads=payloads, projects=projects, chance=chance
+        )
         self._shelf = shelf
         self._endpoints = endpoints
         self._projects = projects
@@ -260,7 +212,7 @@ class ClaimAttempts:
         assert job.endpoint is not None
         record = decision.record
         try:
-            job.request = self._request(job, record, job.endpoint)
+            job.request = self._requests.build(job, record, job.endpoint)
             if len(record.attempts) > KEPT_ATTEMPTS:
                 aside = record.attempts[:SHELVED_AT_ONCE]
                 self._shelf.shelve(record, aside)
@@ -268,60 +220,3 @@ class ClaimAttempts:
         except (Unavailable, InvalidInput) as error:
             return PutBack(job.delivery_id, str(error))
         return Write(record, before)
-
-    def _request(self, job: Job, record: DeliveryRecord, endpoint: Endpoint) -> OutgoingRequest:
-        task = job.task
-        packed = task.packed or self._stored_payload(task.project_id, task.event_id)
-        project = self._projects.get_project(task.project_id)
-        return outgoing_request(
-            delivery=record,
-            attempt=record.attempts[-1],
-            event_type=task.type,
-            payload=Payload.unpack(packed),
-            endpoint=endpoint,
-            allow_http=project.allow_http if project else False,
-            traceparent=child_traceparent(task.traceparent, self._chance.entropy()),
-            tracestate=task.tracestate,
-        )
-
-    def _stored_payload(self, project: ProjectId, event: EventId) -> bytes:
-        record = self._ledger.events([(project, event)]).get(event)
-        packed = record.packed if record else None
-        packed = packed or self._payloads.payload(project, event)
-        if packed is None:
-            raise Unavailable(f"the payload of {event} is not stored")
-        return packed
-
-
-def queue_next(
-    pairs: Sequence[tuple[DeliverTaskV1, DeliveryRecord]], queue: TaskQueue, now_ms: int
-) -> None:
-    """Queues the next attempt of each that retries soon; later ones are found by sweep."""
-    sends = []
-    for task, record in pairs:
-        if record.status is not DeliveryStatus.RETRYING or record.next_attempt_ms is None:
-            continue
-        delay = max(0, -(-(record.next_attempt_ms - now_ms) // 1000))
-        if delay <= QUEUE_DELAY_MAX_SECONDS:
-            sends.append((replace(task, attempt=next_number(record)), delay))
-    if sends:
-        queue.send(sends)
-
-
-def unborn_record(event: EventRecord, plan: PlannedDelivery) -> DeliveryRecord:
-    """A planned delivery that no worker has begun: pending."""
-    return born(
-        project_id=event.project_id,
-        event_id=event.id,
-        endpoint_id=plan.endpoint_id,
-        replay=plan.replay,
-        matched_by=plan.matched_by,
-        expires_s=event.expires_s,
-    )
-
-
-def stop_reason(endpoint: Endpoint | None) -> str | None:
-    """Why nothing may be sent to this endpoint, if so."""
-    if endpoint is None:
-        return "endpoint_deleted"
-    return "endpoint_disabled" if endpoint.state == "disabled" else None

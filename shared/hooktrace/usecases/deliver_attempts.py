@@ -12,12 +12,10 @@ from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.retry import DEFAULT_SCHEDULE, GONE_STATUS, RetryPolicy
 from hooktrace.ports import Chance, Clock, Ledger, Lost, Sender, TaskQueue, Write
-from hooktrace.usecases.claim_attempts import (
-    ROUNDS,
+from hooktrace.usecases.claim_attempts import ROUNDS, ClaimAttempts, Endpoints
+from hooktrace.usecases.delivery_jobs import (
     Attempted,
-    ClaimAttempts,
     Done,
-    Endpoints,
     Job,
     PutBack,
     queue_next,

@@ -17,7 +17,7 @@ from hooktrace.domain.ids import (
     split_delivery_id,
 )
 from hooktrace.ports import AttemptShelf, Clock, Ledger, Payloads
-from hooktrace.usecases.claim_attempts import unborn_record
+from hooktrace.usecases.delivery_jobs import unborn_record
 from hooktrace.usecases.match_events import planned
 
 SHOWN_DELIVERIES = 100

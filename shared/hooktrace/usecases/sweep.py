@@ -25,7 +25,7 @@ from hooktrace.ports import (
     Write,
     Written,
 )
-from hooktrace.usecases.claim_attempts import unborn_record
+from hooktrace.usecases.delivery_jobs import unborn_record
 from hooktrace.usecases.ingest_events import match_task
 from hooktrace.usecases.match_events import deliver_task, planned
 from hooktrace.usecases.roll_up_events import RollUpEvents

@@ -15,7 +15,7 @@ from hooktrace.domain.events import EventRecord
 from hooktrace.domain.ids import ProjectId
 from hooktrace.domain.messages import encode
 from hooktrace.domain.states import DeliveryStatus, EventStatus
-from hooktrace.usecases.claim_attempts import PutBack, Settled
+from hooktrace.usecases.delivery_jobs import PutBack, Settled
 from hooktrace.usecases.ingest_events import match_task
 from hooktrace.usecases.sweep import Ages
 from tests.world import WorkerDied, World, answer

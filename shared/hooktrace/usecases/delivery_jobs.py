@@ -1,0 +1,90 @@
+"""A deliver message on its way through the room, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest
+from hooktrace.domain.deliveries import DeliveryRecord, born, next_number
+from hooktrace.domain.events import EventRecord, PlannedDelivery
+from hooktrace.domain.ids import DeliveryId
+from hooktrace.domain.messages import DeliverTaskV1
+from hooktrace.domain.registry import Endpoint
+from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS
+from hooktrace.domain.states import DeliveryStatus
+from hooktrace.ports import TaskQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """An attempt was made and is on record."""
+
+    delivery_id: DeliveryId
+    number: int
+    outcome: AttemptOutcome
+    status: DeliveryStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Nothing had to be sent for this message; its work is done or queued anew."""
+
+    delivery_id: DeliveryId
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """The message must come back: a live lease, or a store that did not answer."""
+
+    delivery_id: DeliveryId
+    why: str
+
+
+Done = Attempted | Settled | PutBack
+
+
+@dataclass(slots=True)
+class Job:
+    """A message on its way through: its record as last seen, and its request once claimed."""
+
+    task: DeliverTaskV1
+    delivery_id: DeliveryId
+    endpoint: Endpoint | None
+    record: DeliveryRecord
+    request: OutgoingRequest | None = None
+
+
+def queue_next(
+    pairs: Sequence[tuple[DeliverTaskV1, DeliveryRecord]], queue: TaskQueue, now_ms: int
+) -> None:
+    """Queues the next attempt of each that retries soon; later ones are found by sweep."""
+    sends = []
+    for task, record in pairs:
+        if record.status is not DeliveryStatus.RETRYING or record.next_attempt_ms is None:
+            continue
+        delay = max(0, -(-(record.next_attempt_ms - now_ms) // 1000))
+        if delay <= QUEUE_DELAY_MAX_SECONDS:
+            sends.append((replace(task, attempt=next_number(record)), delay))
+    if sends:
+        queue.send(sends)
+
+
+def unborn_record(event: EventRecord, plan: PlannedDelivery) -> DeliveryRecord:
+    """A planned delivery that no worker has begun: pending."""
+    return born(
+        project_id=event.project_id,
+        event_id=event.id,
+        endpoint_id=plan.endpoint_id,
+        replay=plan.replay,
+        matched_by=plan.matched_by,
+        expires_s=event.expires_s,
+    )
+
+
+def stop_reason(endpoint: Endpoint | None) -> str | None:
+    """Why nothing may be sent to this endpoint, if so."""
+    if endpoint is None:
+        return "endpoint_deleted"
+    return "endpoint_disabled" if endpoint.state == "disabled" else None
