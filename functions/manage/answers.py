@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from hooktrace.api.http import RawJson, Shape
 from hooktrace.domain.ids import ulid_ms
@@ -54,6 +54,33 @@ class KeyList(Shape):
     """The keys of a project."""
 
     items: list[KeyView]
+
+
+class AuditEntry(Shape):
+    """One call that changed something, or tried to."""
+
+    id: str
+    time: str
+    key_id: str
+    action: str
+    """The operationId of the call."""
+    target: str | None
+    """The id of what was changed or made."""
+    members: list[str]
+    """The names of the members sent."""
+    outcome: Literal["done", "refused", "unknown"]
+    """`unknown`: the call began, and how it ended was not written down; it may have been done."""
+    status: int | None
+    """The HTTP status answered."""
+    request_id: str
+    source_ip: str
+
+
+class AuditList(Shape):
+    """A page of the audit trail."""
+
+    items: list[AuditEntry]
+    next_cursor: str | None = None
 
 
 class EndpointView(Shape):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functions.manage.audit import audit_routes, audited
 from functions.manage.deliveries import delivery_routes
 from functions.manage.desks import Wired
 from functions.manage.endpoints import endpoint_routes
@@ -11,10 +12,12 @@ from hooktrace.api.http import Route
 
 
 def declare(wired: Wired) -> tuple[Route, ...]:
-    """The routes; `wired` is called when a request comes."""
-    return (
+    """The routes; `wired` is called when a request comes. Changes go through the audit trail."""
+    routes = (
         *project_routes(wired),
         *endpoint_routes(wired),
         *subscription_routes(wired),
         *delivery_routes(wired),
+        *audit_routes(wired),
     )
+    return tuple(audited(wired, route) for route in routes)

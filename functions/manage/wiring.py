@@ -18,6 +18,7 @@ from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.sqs import SqsQueue
 from hooktrace.adapters.system import SystemChance, SystemClock
 from hooktrace.api.auth import Authenticator
+from hooktrace.usecases.keep_audit import AuditDesk
 from hooktrace.usecases.manage_endpoints import EndpointDesk
 from hooktrace.usecases.manage_projects import ProjectDesk
 from hooktrace.usecases.manage_subscriptions import SubscriptionDesk
@@ -83,6 +84,7 @@ def wired() -> Desks:
             chance=SystemChance(),
         ),
         replays=_replays,
+        audit=AuditDesk(registry.audit, clock, secrets.token_bytes),
     )
 
 

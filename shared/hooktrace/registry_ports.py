@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from hooktrace.domain.audit import AuditRecord
 from hooktrace.domain.keys import StoredKey
 from hooktrace.domain.registry import Changes, Endpoint, MatchingSet, Project, Subscription
 
@@ -138,6 +139,20 @@ class PurgeStore(Protocol):
 
     def purge_subscriptions(self, project_id: str, endpoint_id: str) -> bool:
         """Remove one piece of the subscriptions of a deleted endpoint; True when none are left."""
+        ...
+
+
+class AuditStore(Protocol):
+    """Who changed what, by project and time."""
+
+    def put_audit(self, record: AuditRecord) -> None:
+        """Store a record, or a later state of it under the same id."""
+        ...
+
+    def read_audit(
+        self, project_id: str, low: str, high: str, *, limit: int, descending: bool
+    ) -> list[AuditRecord]:
+        """The records whose ULID lies in [low, high], in order; at most `limit`."""
         ...
 
 

@@ -9,7 +9,9 @@ from dataclasses import replace
 import pytest
 
 from hooktrace.adapters.registry.table import Check, Delete, Put
+from hooktrace.domain.audit import AuditRecord
 from hooktrace.domain.errors import NotFound
+from hooktrace.domain.ids import ulid
 from hooktrace.domain.registry import Project, VersionConflict
 from tests.conformance.registry_subject import NOW_MS, Subject, new_id, new_key, subject
 
@@ -172,3 +174,39 @@ def test_a_range_is_inclusive_ordered_and_limited(subject: Subject) -> None:
     assert names("", "~") == ["a", "b", "c", "d"]
     assert names("a ", "~", 2) == ["b", "c"]
     assert names("x", "~") == []
+
+
+# The audit trail
+
+
+def test_audit_records_are_read_in_both_orders_and_completed_in_place(subject: Subject) -> None:
+    audit = subject.registry.audit
+    made = [
+        AuditRecord(
+            id=f"aud_{ulid(NOW_MS + number, bytes(10))}",
+            project_id=subject.project,
+            at_ms=NOW_MS + number,
+            key_id="key_x",
+            action="updateEndpoint",
+            request_id=f"r{number}",
+            members=("url",) if number else (),
+        )
+        for number in range(5)
+    ]
+    for record in made:
+        audit.put_audit(record)
+    done = replace(made[2], status=200, target="ep_x")
+    audit.put_audit(done)
+    made[2] = done
+
+    def read(
+        low: int, high: int, *, limit: int = 10, descending: bool = False
+    ) -> list[AuditRecord]:
+        bounds = (made[low].id[4:], made[high].id[4:])
+        return audit.read_audit(subject.project, *bounds, limit=limit, descending=descending)
+
+    assert read(0, 4) == made
+    assert read(1, 3) == made[1:4]
+    assert read(1, 3, descending=True) == made[3:0:-1]
+    assert read(0, 4, limit=2, descending=True) == [made[4], made[3]]
+    assert audit.read_audit(new_id("prj"), "0", "Z", limit=9, descending=False) == []

@@ -25,7 +25,7 @@ from hooktrace.api.etags import check_if_match, is_not_modified, version_tag
 from hooktrace.api.exchange import Handler, RawJson, Request, Response, Route, Shape
 from hooktrace.api.inputs import check_content_type, read_json, read_object, read_query, validate
 from hooktrace.api.payload import encode_json
-from hooktrace.api.problems import problem_for
+from hooktrace.api.problems import problem_for, refusal_status
 
 __all__ = [
     "ApiKeyIdentity",
@@ -47,6 +47,7 @@ __all__ = [
     "read_json",
     "read_object",
     "read_query",
+    "refusal_status",
     "validate",
     "version_tag",
 ]

@@ -9,7 +9,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hooktrace.api.exchange import Request, Response
-from hooktrace.domain.errors import Fault, InvalidInput, Refusal, Unauthorized, Unavailable
+from hooktrace.domain.errors import (
+    Fault,
+    HooktraceError,
+    InvalidInput,
+    Refusal,
+    Unauthorized,
+    Unavailable,
+)
 
 CONTENT_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:hooktrace:problem:"
@@ -131,6 +138,11 @@ def problem_for(request: Request, code: str, detail: str, **more: object) -> Res
 def _entry(fault: Fault) -> dict[str, str]:
     place = {"parameter": fault.parameter} if fault.parameter else {"pointer": fault.pointer}
     return {**place, "code": fault.code, "message": fault.message}
+
+
+def refusal_status(error: HooktraceError) -> int:
+    """The HTTP status that an exception of ours is answered with."""
+    return problem_of(error, "").status
 
 
 def problem_of(error: Exception, request_id: str) -> Response:

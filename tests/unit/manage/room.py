@@ -20,6 +20,7 @@ from hooktrace.adapters.system import SystemChance
 from hooktrace.api.http import Authenticator, make_handler
 from hooktrace.domain.filters import FilterEvent
 from hooktrace.domain.keys import Scope
+from hooktrace.usecases.keep_audit import AuditDesk
 from hooktrace.usecases.manage_endpoints import EndpointDesk
 from hooktrace.usecases.manage_projects import ProjectDesk, create_project
 from hooktrace.usecases.manage_subscriptions import SubscriptionDesk
@@ -182,6 +183,7 @@ def make_room(*, allow_loopback: bool) -> Room:
         events=events,
         deliveries=_steering(registry, clock),
         replays=_no_replays,
+        audit=AuditDesk(registry.audit, clock, os.urandom),
     )
     desks = cast("Desks", parts)  # the desks of deliveries and operations are tested elsewhere
     room = Room(registry, clock, events, desks)

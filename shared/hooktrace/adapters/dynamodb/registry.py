@@ -75,7 +75,9 @@ class DynamoRegistryTable:
             self._pause(random.uniform(0, BASE_SECONDS * 2**number))  # noqa: S311 - jitter
         raise Unavailable(f"the registry still throttles after {TRIES} tries")
 
-    def query(self, pk: str, low: str, high: str, *, limit: int | None = None) -> list[Item]:
+    def query(
+        self, pk: str, low: str, high: str, *, limit: int | None = None, descending: bool = False
+    ) -> list[Item]:
         arguments: dict[str, Any] = {
             "TableName": self._name,
             "KeyConditionExpression": "PK = :p AND SK BETWEEN :low AND :high",
@@ -85,6 +87,7 @@ class DynamoRegistryTable:
                 ":high": {"S": high},
             },
             "ConsistentRead": True,
+            "ScanIndexForward": not descending,
         }
         items: list[Item] = []
         while limit is None or len(items) < limit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 
 from hooktrace.adapters.registry.items import key_of, version_of
@@ -35,12 +35,15 @@ class MemoryRegistryTable:
             found = {key: self._partitions.get(key[0], {}).get(key[1]) for key in keys}
         return {key: dict(item) for key, item in found.items() if item is not None}
 
-    def query(self, pk: str, low: str, high: str, *, limit: int | None = None) -> list[Item]:
+    def query(
+        self, pk: str, low: str, high: str, *, limit: int | None = None, descending: bool = False
+    ) -> list[Item]:
         with self._lock:
             partition, order = self._partitions.get(pk, {}), self._order.get(pk, [])
-            start = bisect_left(order, low)
-            stop = len(order) if limit is None else start + limit
-            return [dict(partition[sk]) for sk in order[start:stop] if sk <= high]
+            inside = order[bisect_left(order, low) : bisect_right(order, high)]
+            if descending:
+                inside.reverse()
+            return [dict(partition[sk]) for sk in inside[:limit]]
 
     def remove(self, key: Key) -> None:
         """Takes an item away without a condition, as expiry does."""

@@ -9,6 +9,7 @@
 | `PROJECTS` | `<project>` | the list of projects |
 | `PURGES` | `<project>#<endpoint>` | deleted endpoints with subscriptions left |
 | `CHANGES#<project>` | 16 digits, `STAMP` | change log, and the version it has reached |
+| `AUDIT#<project>` | ULID | who changed what |
 | `SNAPSHOT#<project>` | `SNAPSHOT` | compiled subscriptions, or where in S3 they are |
 
 `v` is the version that conditions look at, `x` the expiry in epoch seconds (TTL).

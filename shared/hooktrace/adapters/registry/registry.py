@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from hooktrace.adapters.registry.audit import RegistryAudit
 from hooktrace.adapters.registry.commit import Committer
 from hooktrace.adapters.registry.endpoints import RegistryEndpoints
 from hooktrace.adapters.registry.keys import RegistryKeys
@@ -23,6 +24,7 @@ class Registry:
     endpoints: RegistryEndpoints
     subscriptions: RegistrySubscriptions
     matching: RegistryMatching
+    audit: RegistryAudit
 
 
 def registry_on(table: RegistryTable, blobs: Blobs, now_ms: Callable[[], int]) -> Registry:
@@ -34,4 +36,5 @@ def registry_on(table: RegistryTable, blobs: Blobs, now_ms: Callable[[], int]) -
         endpoints=RegistryEndpoints(table, committer),
         subscriptions=RegistrySubscriptions(table, committer),
         matching=RegistryMatching(table, blobs),
+        audit=RegistryAudit(table, committer),
     )

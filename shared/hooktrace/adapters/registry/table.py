@@ -65,7 +65,9 @@ class RegistryTable(Protocol):
         """Those of the items that exist."""
         ...
 
-    def query(self, pk: str, low: str, high: str, *, limit: int | None = None) -> list[Item]:
+    def query(
+        self, pk: str, low: str, high: str, *, limit: int | None = None, descending: bool = False
+    ) -> list[Item]:
         """The items with low <= SK <= high in order; at most `limit`, None for all of them."""
         ...
 

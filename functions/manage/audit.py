@@ -1,0 +1,117 @@
+"""The audit trail: what wraps every call that changes something, and the route that lists it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from functions.manage.answers import AuditEntry, AuditList
+from functions.manage.contract import AuditQuery
+from functions.manage.cursors import read_cursor, write_cursor
+from functions.manage.desks import Wired
+from hooktrace.api.http import Request, Response, Route, read_query, refusal_status
+from hooktrace.domain.audit import AuditFilter, AuditRecord
+from hooktrace.domain.errors import HooktraceError
+from hooktrace.domain.times import rfc3339
+from hooktrace.usecases.keep_audit import Caller, begin, finish, list_audit
+
+
+def audited(wired: Wired, route: Route) -> Route:
+    """The route with a record of each call; a route that only reads stays as it is.
+
+    The record is written before the change, so that none goes without one, and completed after
+    it. Calls that lack a key or a scope never come here; the log has them.
+    """
+    if route.method == "GET" or route.scope in {None, "read"}:
+        return route
+
+    def handle(request: Request) -> Response:
+        desk, caller = wired().audit, request.caller
+        record = begin(
+            Caller(caller.project_id, caller.key_id, request.request_id, request.source_ip),
+            route.operation_id,
+            request.path_params.get("id"),
+            request.body,
+            desk=desk,
+        )
+        try:
+            response = route.handler(request)
+        except HooktraceError as error:
+            finish(record, refusal_status(error), None, desk=desk)
+            raise
+        if not finish(record, response.status, _made(record, response), desk=desk):
+            request.log["audit"] = "unfinished"
+        return response
+
+    return replace(route, handler=handle)
+
+
+def _made(record: AuditRecord, response: Response) -> str | None:
+    """The id of what the call made, when its path names nothing."""
+    if record.target is not None or response.status >= 400:
+        return None
+    body = response.body
+    made = body.get("id") if isinstance(body, Mapping) else getattr(body, "id", None)
+    return made if isinstance(made, str) else None
+
+
+def audit_routes(wired: Wired) -> tuple[Route, ...]:
+    """The list, for admin keys."""
+    return (
+        Route(
+            method="GET",
+            path="/v1/audit",
+            handler=partial(_list, wired),
+            scope="admin",
+            operation_id="listAudit",
+            summary="Who changed what",
+            description=(
+                "A record for each call that changes something, newest first: its key, time, "
+                "operationId and target, the names of the members sent (never their values), and "
+                "the status answered. Kept for 400 days. Calls without a living key or with too "
+                "little scope are in the log, not here. A page may be short, even empty, and say "
+                "with `next_cursor` that there is more."
+            ),
+            tags=("Audit",),
+            query=AuditQuery,
+            responses={200: AuditList},
+            problems=("invalid_cursor",),
+        ),
+    )
+
+
+def _list(wired: Wired, request: Request) -> Response:
+    asked = read_query(request, AuditQuery)
+    filters = (asked.key_id, asked.action, asked.target, asked.outcome)
+    bound = (*filters, asked.since, asked.until, asked.order)
+    scope = ("audit", request.project_id, *(value or "" for value in bound))
+    page = list_audit(
+        request.project_id,
+        AuditFilter(*filters),
+        since=asked.since,
+        until=asked.until,
+        descending=asked.order == "desc",
+        limit=asked.limit,
+        after=read_cursor(asked.cursor, *scope),
+        desk=wired().audit,
+    )
+    body: dict[str, object] = {"items": [_entry(one) for one in page.items]}
+    if page.next_after is not None:
+        body["next_cursor"] = write_cursor(page.next_after, *scope)
+    return Response(200, body)
+
+
+def _entry(record: AuditRecord) -> AuditEntry:
+    return AuditEntry(
+        id=record.id,
+        time=rfc3339(record.at_ms),
+        key_id=record.key_id,
+        action=record.action,
+        target=record.target,
+        members=list(record.members),
+        outcome=record.outcome,
+        status=record.status,
+        request_id=record.request_id,
+        source_ip=record.source_ip,
+    )

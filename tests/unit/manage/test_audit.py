@@ -1,0 +1,162 @@
+"""Who changed what: nothing without a record, no values in it, one's own project alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from functions.manage.routes import declare
+from hooktrace.domain.audit import AuditRecord
+from hooktrace.domain.errors import Unavailable
+from tests.unit.manage.room import URL, Room
+
+
+def trail(room: Room, query: str = "", key: str = "P:admin") -> list[dict[str, Any]]:
+    answer = room.call("GET", f"/v1/audit{query}", key=key)
+    assert answer.status == 200, answer.text
+    return answer.json["items"]  # type: ignore[no-any-return] # decoded JSON
+
+
+def key_id(room: Room, name: str) -> str:
+    return "key_" + room.keys[name].split("_")[1]
+
+
+def test_a_change_is_on_record_with_its_key_time_and_target(room: Room) -> None:
+    endpoint = room.endpoint(headers={"x-token": "very secret"}, description="shop")
+    (record,) = trail(room)
+    assert record["action"] == "createEndpoint"
+    assert record["target"] == endpoint["id"]
+    assert record["key_id"] == key_id(room, "P:admin")
+    assert record["members"] == ["url", "headers", "description"]
+    assert (record["outcome"], record["status"]) == ("done", 201)
+    assert record["time"].startswith("2027-01-15T08:00:00.")
+    assert (record["source_ip"], record["request_id"]) == ("192.0.2.1", "r")
+    assert "very secret" not in str(record)
+    assert URL not in str(record)
+
+
+def test_what_was_refused_is_on_record_too(room: Room) -> None:
+    endpoint = room.endpoint()
+    path = f"/v1/endpoints/{endpoint['id']}"
+    assert room.call("PATCH", path, {"url": 7}).status == 400
+    assert room.call("PATCH", path, {"description": "x"}, if_match='"v9"').status == 412
+    assert room.call("POST", "/v1/deliveries/dlv_x/retry").status == 404
+    seen = trail(room)
+    assert [(r["action"], r["outcome"], r["status"]) for r in seen] == [
+        ("retryDelivery", "refused", 404),
+        ("updateEndpoint", "refused", 412),
+        ("updateEndpoint", "refused", 400),
+        ("createEndpoint", "done", 201),
+    ]
+    assert seen[1]["target"] == endpoint["id"]
+
+
+def test_reading_and_trying_leave_no_record(room: Room) -> None:
+    room.call("GET", "/v1/endpoints")
+    room.call("POST", "/v1/subscriptions/test", {"event": {"type": "a"}})
+    assert room.call("POST", "/v1/endpoints", {"url": URL}, key="P:read").status == 403
+    assert trail(room) == []
+
+
+def test_every_call_that_changes_something_is_wrapped(room: Room) -> None:
+    bare = [
+        route.key
+        for route in declare(lambda: room.desks)
+        if route.method != "GET"
+        and route.scope != "read"
+        and "audited" not in getattr(route.handler, "__qualname__", "")
+    ]
+    assert bare == []
+
+
+def test_filters_order_and_times(room: Room) -> None:
+    first = room.endpoint()
+    second = room.endpoint()
+    room.call("POST", f"/v1/endpoints/{first['id']}/disable")
+    middle = trail(room)[0]["time"]
+    room.call("PATCH", f"/v1/endpoints/{second['id']}", {"timeout_seconds": 0})
+    assert [r["action"] for r in trail(room, f"?target={first['id']}&order=asc")] == [
+        "createEndpoint",
+        "disableEndpoint",
+    ]
+    assert [r["target"] for r in trail(room, "?action=createEndpoint")] == [
+        second["id"],
+        first["id"],
+    ]
+    assert [r["action"] for r in trail(room, "?outcome=refused")] == ["updateEndpoint"]
+    assert [r["action"] for r in trail(room, f"?since={middle}")] == [
+        "updateEndpoint",
+        "disableEndpoint",
+    ]
+    assert len(trail(room, f"?until={middle}")) == 2
+    assert trail(room, f"?key_id={key_id(room, 'P:write')}") == []
+    assert room.call("GET", "/v1/audit?since=yesterday").status == 400
+    assert room.call("GET", "/v1/audit?outcome=maybe").status == 400
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_pages_hold_every_record_once(room: Room, order: str) -> None:
+    made = [room.endpoint()["id"] for _ in range(7)]
+    seen: list[str] = []
+    query = f"?limit=3&order={order}"
+    cursor = ""
+    while True:
+        answer = room.call("GET", f"/v1/audit{query}{cursor}").json
+        seen += [item["target"] for item in answer["items"]]
+        if "next_cursor" not in answer:
+            break
+        cursor = f"&cursor={answer['next_cursor']}"
+    assert seen == (made if order == "asc" else made[::-1])
+    assert room.call("GET", f"/v1/audit?limit=3&order=asc{cursor}x").status == 400
+
+
+def test_a_page_looks_at_no_more_than_its_share(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hooktrace.usecases.keep_audit.LOOKED_AT", 4)
+    monkeypatch.setattr("hooktrace.usecases.keep_audit.PIECE", 2)
+    for _ in range(7):
+        room.endpoint()
+    answer = room.call("GET", "/v1/audit?outcome=refused").json
+    assert answer["items"] == []
+    again = room.call("GET", f"/v1/audit?outcome=refused&cursor={answer['next_cursor']}").json
+    assert again == {"items": []}
+
+
+def test_another_project_sees_nothing_of_it(room: Room) -> None:
+    endpoint = room.endpoint()
+    room.call("DELETE", f"/v1/endpoints/{endpoint['id']}", key="Q:admin")
+    assert [r["status"] for r in trail(room, key="Q:admin")] == [404]
+    assert [r["action"] for r in trail(room)] == ["createEndpoint"]
+    assert room.call("GET", "/v1/audit", key="P:write").status == 403
+
+
+def test_without_a_record_nothing_is_changed(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(_: AuditRecord) -> None:
+        raise Unavailable("throttled")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(room.desks.audit.store), "put_audit", lambda _, record: down(record))
+        assert room.call("POST", "/v1/endpoints", {"url": URL}).status == 503
+    assert room.call("GET", "/v1/endpoints").json == {"items": []}
+    assert trail(room) == []
+
+
+def test_what_is_done_stays_done_when_the_record_cannot_be_completed(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = type(room.desks.audit.store)
+    put = kind.put_audit
+
+    def once(store: Any, record: AuditRecord) -> None:
+        if record.status is not None:
+            raise Unavailable("throttled")
+        put(store, record)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "put_audit", once)
+        assert room.call("POST", "/v1/endpoints", {"url": URL}).status == 201
+    assert room.log[-1]["audit"] == "unfinished"
+    (record,) = trail(room)
+    assert (record["outcome"], record["status"]) == ("unknown", None)
