@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from functions.notify.wiring import event_bus, roll_up_events
-from hooktrace.adapters.records import events_to_roll_up, outcomes, status_changes
+from hooktrace.adapters.records import (
+    events_to_roll_up,
+    health_changes,
+    outcomes,
+    status_changes,
+)
 from hooktrace.api.log import print_line
-from hooktrace.domain.notifications import notification_of
+from hooktrace.domain.notifications import health_notification, notification_of
 
 
 def handle(event: dict[str, Any], _context: object) -> None:
@@ -18,7 +23,8 @@ def handle(event: dict[str, Any], _context: object) -> None:
     changes = status_changes(event)
     refs = dict.fromkeys(events_to_roll_up(changes))
     changed = roll_up_events().run(refs) if refs else []
-    told = [one for one in map(notification_of, changes) if one is not None]
+    notable = [*map(notification_of, changes), *map(health_notification, health_changes(event))]
+    told = [one for one in notable if one is not None]
     if told:
         event_bus().publish(told)
     print_line(

@@ -24,7 +24,7 @@ BASE_SECONDS = 0.05
 
 
 class EventBus:
-    """Publishes in order per event: of one event, one notification to a call."""
+    """Publishes in order per event or endpoint: of one, one notification to a call."""
 
     def __init__(
         self, client: EventBridgeClient, name: str, *, pause: Callable[[float], None] = time.sleep
@@ -39,7 +39,7 @@ class EventBus:
         while waiting:
             call: list[Notification] = []
             for one in waiting:
-                if len(call) < ENTRIES and all(one.event_id != o.event_id for o in call):
+                if len(call) < ENTRIES and all(one.about != o.about for o in call):
                     call.append(one)
             self._put(call)
             taken = {id(one) for one in call}

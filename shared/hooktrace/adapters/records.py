@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from hooktrace.adapters.endpoint_healths import HEALTH, health_record
 from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.ids import EndpointId, EventId, ProjectId, delivery_id
 from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, decode
-from hooktrace.domain.notifications import StatusChange
+from hooktrace.domain.notifications import HealthChange, StatusChange
 from hooktrace.domain.states import DELIVERY_ENDS
 
 T = TypeVar("T", MatchTaskV1, DeliverTaskV1)
@@ -53,6 +54,17 @@ def status_changes(event: Mapping[str, Any]) -> list[StatusChange]:
     """The changes of status in these stream records, in their order."""
     found = (_change(record["dynamodb"]) for record in event["Records"])
     return [change for change in found if change is not None and change.before != change.after]
+
+
+def health_changes(event: Mapping[str, Any]) -> list[HealthChange]:
+    """The changes of endpoints' health in these stream records, in their order."""
+    changes = []
+    for record in (record["dynamodb"] for record in event["Records"]):
+        if record["Keys"]["SK"]["S"].startswith(HEALTH) and "NewImage" in record:
+            old = record.get("OldImage")
+            before = health_record(old) if old else None
+            changes.append(HealthChange(before, health_record(record["NewImage"])))
+    return changes
 
 
 def events_to_roll_up(changes: Iterable[StatusChange]) -> Iterator[tuple[ProjectId, EventId]]:

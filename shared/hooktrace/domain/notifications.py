@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from hooktrace.domain.endpoint_health import EndpointHealth, HealthState, LifeTimes
 from hooktrace.domain.ids import DeliveryId, EndpointId, EventId, ProjectId
 from hooktrace.domain.states import DeliveryStatus, EventStatus
 from hooktrace.domain.times import rfc3339
@@ -16,7 +17,8 @@ EVENT_KINDS = {
     EventStatus.PARTIAL: "event.partial",
     EventStatus.FAILED: "event.failed",
 }
-KINDS = (*EVENT_KINDS.values(), "delivery.failed", "delivery.recovered")
+ENDPOINT_KINDS = ("endpoint.warned", "endpoint.disabled", "endpoint.recovered")
+KINDS = (*EVENT_KINDS.values(), "delivery.failed", "delivery.recovered", *ENDPOINT_KINDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,23 @@ class StatusChange:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthChange:
+    """The health of an endpoint went from one state to another (None: nothing was kept of it)."""
+
+    before: EndpointHealth | None
+    after: EndpointHealth
+
+
+@dataclass(frozen=True, slots=True)
 class Notification:
-    """One message for the bus. `id` is the same whenever the same change is told again."""
+    """One message for the bus. `id` is the same whenever the same change is told again.
+
+    `about` is the event or endpoint that it is about: those about one keep their order.
+    """
 
     id: str
     kind: str
-    event_id: EventId
+    about: EventId | EndpointId
     at_ms: int
     detail: dict[str, Any]
 
@@ -81,3 +94,55 @@ def _kind(change: StatusChange) -> str | None:
         return "delivery.failed"
     recovered = change.after == DeliveryStatus.SUCCEEDED and change.attempts > 1
     return "delivery.recovered" if recovered else None
+
+
+def health_notification(
+    change: HealthChange, times: LifeTimes | None = None
+) -> Notification | None:
+    """What is told about an endpoint: a warning, why it was disabled, and that it works again.
+
+    `endpoint.recovered` answers a warning or a disabling; short failures are not told.
+    """
+    kind = _health_kind(change)
+    if kind is None:
+        return None
+    after = change.after
+    told = change.before if kind == "endpoint.recovered" and change.before else after
+    is_failing = told is after and after.failing_since_ms is not None
+    failure = after.failure if is_failing else None
+    identifier = f"{kind}:{after.endpoint_id}:{after.version}"
+    detail: dict[str, Any] = {
+        "version": VERSION,
+        "id": identifier,
+        "kind": kind,
+        "time": rfc3339(after.updated_ms),
+        "project_id": after.project_id,
+        "endpoint_id": after.endpoint_id,
+        "status": after.state,
+        "previous_status": change.before.state if change.before else None,
+        "reason": after.disabled_reason if after.state is HealthState.DISABLED else None,
+        "failing_since": _time(told.failing_since_ms),
+        "disables_at": _time(after.disables_ms(after.updated_ms, times or LifeTimes())),
+        "outcome": failure.outcome if failure else None,
+        "response_status": failure.status if failure else None,
+    }
+    kept = {name: value for name, value in detail.items() if value is not None}
+    return Notification(identifier, kind, after.endpoint_id, after.updated_ms, kept)
+
+
+def _health_kind(change: HealthChange) -> str | None:
+    before, after = change.before, change.after
+    if after.state is HealthState.DISABLED:
+        known = before is not None and before.state is HealthState.DISABLED
+        same = known and before is not None and before.disabled_ms == after.disabled_ms
+        return None if same else "endpoint.disabled"
+    if before is None or before.state is after.state:
+        return None
+    if after.state is HealthState.WARNED:
+        return "endpoint.warned"
+    recovered = after.state is HealthState.WORKING and before.owes_recovery
+    return "endpoint.recovered" if recovered else None
+
+
+def _time(at_ms: int | None) -> str | None:
+    return None if at_ms is None else rfc3339(at_ms)
