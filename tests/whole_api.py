@@ -146,8 +146,12 @@ class WholeApi:
         }
         if body is not None:
             event["body"] = body if isinstance(body, str) else json.dumps(body)
-        answer: Any = self._handler(event, None)
+        answer = self.handle(event)
         return Answer(answer["statusCode"], answer["headers"], answer.get("body") or "")
+
+    def handle(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """An event of API Gateway (payload 2.0) and its answer."""
+        return self._handler(event, None)
 
     # -- what is stored -------------------------------------------------------------------
 

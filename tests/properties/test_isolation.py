@@ -9,7 +9,7 @@ two answers are equal, and what the foreign project has stored stays as it is, b
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from hooktrace.api.exchange import Route
 from hooktrace.api.openapi import build_document
 from hooktrace.domain.ids import ALPHABET
+from tests.inhabited import KINDS, ULID, Belongings, kind_of, populate, with_id
 from tests.whole_api import Answer, WholeApi
 from tests.world import World
 from tools.openapi import collect_routes
@@ -27,41 +28,9 @@ from tools.openapi import collect_routes
 ROUTES = [route for route in collect_routes() if route.scope is not None]
 DOCUMENT = build_document(collect_routes(), version="0")
 
-# What `{id}` stands for below each collection. A new collection gets a row here, and a foreign
-# one of its kind comes into being in `_populate`.
-KINDS = {
-    "events": "evt",
-    "deliveries": "dlv",
-    "endpoints": "ep",
-    "subscriptions": "sub",
-    "keys": "key",
-    "projects": "prj",
-    "operations": "op",
-}
-ULID = re.compile("[0-7][0-9A-HJKMNP-TV-Z]{25}")
-IDENTIFIER = re.compile(rf"\b([a-z]{{2,4}})_{ULID.pattern}(?:_{ULID.pattern}_[0-9]+)?")
 # What each instance makes at random, or signs with the query that it answers.
 MADE = re.compile(rf'ht_[\w-]+|wh(?:sec|pk)_[\w+/=-]+|{ULID.pattern}|"next_cursor":"[^"]+"')
 MARKER = "ofTheOtherAlone"
-
-
-@dataclass
-class Foreign:
-    """What the other project has: ids by kind, and whatever else a request can carry."""
-
-    ids: dict[str, list[str]] = field(default_factory=dict)
-    cursors: list[str] = field(default_factory=list)
-    tags: list[str] = field(default_factory=list)
-    idempotency_key: str = ""
-
-    def ulids(self) -> set[str]:
-        return {ulid for ids in self.ids.values() for one in ids for ulid in ULID.findall(one)}
-
-    def ghosts(self) -> dict[str, str]:
-        """Text of the other project to text of the same form that stands for nothing."""
-        changed = {ulid: _another(ulid) for ulid in self.ulids()}
-        changed |= {cursor: "A" * len(cursor) for cursor in self.cursors}
-        return changed | {self.idempotency_key: "key-nobody"}
 
 
 @dataclass(frozen=True)
@@ -89,68 +58,16 @@ class Two:
     """Two projects with a story each, and the API that both use."""
 
     def __init__(self) -> None:
-        world = World()
-        self.api = WholeApi(world)
+        self.api = WholeApi(World())
         self.own_id, self.own = self.api.project("mine")
         self.other_id, self.other = self.api.project(MARKER)
-        self.own_ids = self._populate(self.own["admin"], "mine").ids
-        self.foreign = self._populate(self.other["admin"], MARKER)
-        self.ghosts = self.foreign.ghosts()
+        self.own_ids = populate(self.api, self.own["admin"], "mine").ids
+        self.foreign = populate(self.api, self.other["admin"], MARKER)
+        self.ghosts = _ghosts(self.foreign)
         self.foreign.ids["mixed"] = self._mixed()
-        world.table.stream.clear()
         self.state = self.api.remember()
         self.others_rows = self._others_rows()
         assert len(self.others_rows) > 20
-
-    def _populate(self, token: str, word: str) -> Foreign:
-        """A success, a failure, a retry to come, a discarded event; then all that lists show."""
-        world, foreign = self.api.world, Foreign(idempotency_key=f"key-{word}")
-        for name, steps, schedule in (
-            ("ok", [200], [5]),
-            ("no", [500], []),
-            ("late", [500], [900]),
-        ):
-            url = f"http://127.0.0.1:9999/{word}/{name}"
-            world.sender.script[url] = steps
-            made = self._made(
-                "/v1/endpoints",
-                {"url": url, "description": word, "retry_schedule": schedule},
-                token,
-            )
-            selects = {"endpoint_id": made["id"], "event_types": [f"{name}.*"]}
-            self._made("/v1/subscriptions", selects | {"description": word}, token)
-        for name in ("ok", "no", "late", "nobody"):
-            sent = {"type": f"{name}.thing", "data": {"word": word}}
-            key = {"idempotency-key": foreign.idempotency_key} if name == "ok" else {}
-            answer = self.api.call("POST", "/v1/events", sent, token=token, headers=key)
-            assert answer.status == 202, answer.text
-        world.run()
-        for route in ROUTES:
-            if route.method == "GET" and "{" not in route.path:
-                self._look(route, token, foreign)
-        return foreign
-
-    def _made(self, path: str, body: dict[str, Any], token: str) -> Any:
-        answer = self.api.call("POST", path, body, token=token)
-        assert answer.status == 201, answer.text
-        return answer.json
-
-    def _look(self, route: Route, token: str, foreign: Foreign) -> None:
-        takes = route.query.model_fields if route.query else {}
-        answer = self.api.call(
-            "GET", route.path, token=token, query="limit=1" if "limit" in takes else ""
-        )
-        whole = self.api.call("GET", route.path, token=token)
-        assert (answer.status, whole.status) == (200, 200), whole.text
-        if cursor := answer.json.get("next_cursor"):
-            foreign.cursors.append(cursor)
-        for found in IDENTIFIER.finditer(whole.text):
-            known = foreign.ids.setdefault(found[1], [])
-            if found[0] not in known:
-                known.append(found[0])
-        if not foreign.tags and "/v1/endpoints" in route.path:
-            one = self.api.call("GET", f"{route.path}/{whole.json['items'][0]['id']}", token=token)
-            foreign.tags.append(one.headers["etag"])
 
     def _mixed(self) -> list[str]:
         """Delivery ids of one's own event and a foreign endpoint, and the other way round."""
@@ -205,6 +122,13 @@ def two() -> Two:
     return Two()
 
 
+def _ghosts(foreign: Belongings) -> dict[str, str]:
+    """Text of the other project to text of the same form that stands for nothing."""
+    changed = {ulid: _another(ulid) for ulid in foreign.ulids()}
+    changed |= {cursor: "A" * len(cursor) for cursor in foreign.cursors}
+    return changed | {foreign.idempotency_key: "key-nobody"}
+
+
 def _another(ulid: str) -> str:
     """A ULID that nothing has; its last three characters, an event's shard, stay."""
     turned = "".join(ALPHABET[(ALPHABET.index(sign) + 7) % 32] for sign in ulid[14:22])
@@ -225,35 +149,24 @@ def _replaced(value: Any, texts: dict[str, str]) -> Any:
             return value
 
 
-def _kind(route: Route) -> str:
-    """The kind of id that a route has in its path."""
-    collection = route.path.split("/")[2]
-    assert collection in KINDS, f"{route.key}: say in KINDS what kind of id it takes"
-    return KINDS[collection]
-
-
-def _of_path(route: Route, identifier: str) -> str:
-    return re.sub(r"\{\w+\}", identifier, route.path)
-
-
 WITH_ID = [route for route in ROUTES if "{" in route.path]
 
 
 @pytest.mark.parametrize("route", WITH_ID, ids=lambda route: route.key)
 def test_fc_57_every_route_finds_ones_own_and_never_anothers(two: Two, route: Route) -> None:
-    kind, body = _kind(route), {} if route.body is not None else None
-    assert two.foreign.ids.get(kind), f"make a {kind}_ in Two._populate"
-    own = two.ask(Call(route.method, _of_path(route, two.own_ids[kind][-1]), body=body))
+    kind, body = kind_of(route), {} if route.body is not None else None
+    assert two.foreign.ids.get(kind), f"make a {kind}_ in tests.inhabited"
+    own = two.ask(Call(route.method, with_id(route, two.own_ids[kind][-1]), body=body))
     assert own.status not in (401, 403, 404, 405), own.text
     extra = two.foreign.ids["mixed"] if kind == "dlv" else []
     for identifier in [*two.foreign.ids[kind], *extra]:
-        call = Call(route.method, _of_path(route, identifier), body=body)
+        call = Call(route.method, with_id(route, identifier), body=body)
         assert two.ask(call).status == 404
         two.check(call)
 
 
-def _pool(foreign: Foreign, name: str) -> st.SearchStrategy[str]:
-    """Foreign texts for a place of this name; of the kind that the name says, mostly."""
+def _pool(foreign: Belongings, name: str) -> st.SearchStrategy[str]:
+    """Belongings texts for a place of this name; of the kind that the name says, mostly."""
     every = [one for ids in foreign.ids.values() for one in ids]
     singular = {f"{collection.rstrip('s')}_id": kind for collection, kind in KINDS.items()}
     if name == "cursor":
@@ -264,7 +177,7 @@ def _pool(foreign: Foreign, name: str) -> st.SearchStrategy[str]:
     return st.sampled_from([*fitting, *fitting, *fitting, *every] if fitting else every)
 
 
-def _values(schema: dict[str, Any], foreign: Foreign, name: str = "") -> st.SearchStrategy[Any]:
+def _values(schema: dict[str, Any], foreign: Belongings, name: str = "") -> st.SearchStrategy[Any]:
     """Values of a JSON schema in which every text is foreign."""
     if "$ref" in schema:
         where = DOCUMENT["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
@@ -300,11 +213,11 @@ def _values(schema: dict[str, Any], foreign: Foreign, name: str = "") -> st.Sear
 
 
 @st.composite
-def calls(draw: st.DrawFn, foreign: Foreign) -> Call:
+def calls(draw: st.DrawFn, foreign: Belongings) -> Call:
     """A call of any route, foreign wherever it can be."""
     route = draw(st.sampled_from(ROUTES))
     name = f"{route.path.split('/')[2].rstrip('s')}_id"
-    path = _of_path(route, draw(_pool(foreign, name)))
+    path = with_id(route, draw(_pool(foreign, name)))
     operation = DOCUMENT["paths"][route.path][route.method.lower()]
     query: list[tuple[str, str]] = []
     headers: list[tuple[str, str]] = []
@@ -324,7 +237,7 @@ def calls(draw: st.DrawFn, foreign: Foreign) -> Call:
     return Call(route.method, path, tuple(query), tuple(headers), body)
 
 
-def _header(name: str, foreign: Foreign) -> st.SearchStrategy[str]:
+def _header(name: str, foreign: Belongings) -> st.SearchStrategy[str]:
     match name:
         case "Idempotency-Key":
             return st.just(foreign.idempotency_key)
