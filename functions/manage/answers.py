@@ -9,6 +9,7 @@ from hooktrace.domain.ids import ulid_ms
 from hooktrace.domain.keys import StoredKey
 from hooktrace.domain.registry import Endpoint, Project, Subscription
 from hooktrace.domain.times import rfc3339
+from hooktrace.usecases.manage_endpoints import Keyed
 from hooktrace.usecases.manage_projects import NewKey
 
 
@@ -83,6 +84,13 @@ class AuditList(Shape):
     next_cursor: str | None = None
 
 
+class PublicKeyView(Shape):
+    """A `whpk_` key that verifies `v1a` signatures; it retires at `expires_at`."""
+
+    key: str
+    expires_at: str | None
+
+
 class EndpointView(Shape):
     """An endpoint. Secrets are not in it."""
 
@@ -101,6 +109,9 @@ class EndpointView(Shape):
     headers: dict[str, str]
     payload: str
     metadata: dict[str, str]
+    signatures: list[str]
+    public_keys: list[PublicKeyView]
+    """What verifies `v1a` signatures, newest first."""
     created_at: str
     updated_at: str
 
@@ -108,7 +119,8 @@ class EndpointView(Shape):
 class EndpointWithSecret(EndpointView):
     """An endpoint with its new signing secret, which is in no later answer."""
 
-    secret: str
+    secret: str | None
+    """The `whsec_` secret that this call gave it; null when it changed a `v1a` key only."""
     previous_secret_expires_at: str | None
     """Until when the secret before signs too; null when there is none."""
 
@@ -222,18 +234,27 @@ def endpoint_view(endpoint: Endpoint) -> dict[str, object]:
         "headers": dict(endpoint.headers),
         "payload": endpoint.payload,
         "metadata": dict(endpoint.metadata),
+        "signatures": list(endpoint.signatures),
+        "public_keys": [
+            {"key": secret.public_key, "expires_at": _time(secret.expires_ms)}
+            for secret in endpoint.secrets
+            if secret.public_key is not None
+        ],
         "created_at": rfc3339(endpoint.created_ms),
         "updated_at": rfc3339(endpoint.updated_ms),
     }
 
 
-def secret_view(endpoint: Endpoint) -> dict[str, object]:
-    newest, *older = endpoint.secrets
-    expires_ms = older[0].expires_ms if older else None
-    return endpoint_view(endpoint) | {
-        "secret": newest.value,
-        "previous_secret_expires_at": None if expires_ms is None else rfc3339(expires_ms),
+def secret_view(keyed: Keyed) -> dict[str, object]:
+    older = (s.expires_ms for s in keyed.endpoint.secrets if s.scheme == "v1" and s.expires_ms)
+    return endpoint_view(keyed.endpoint) | {
+        "secret": keyed.secret,
+        "previous_secret_expires_at": _time(next(older, None)),
     }
+
+
+def _time(clock_ms: int | None) -> str | None:
+    return None if clock_ms is None else rfc3339(clock_ms)
 
 
 def subscription_view(subscription: Subscription) -> dict[str, object]:

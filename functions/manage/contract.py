@@ -82,6 +82,10 @@ def _printable(text: str) -> str:
     return text
 
 
+def _checked_schemes(schemes: list[str]) -> list[str]:
+    return sorted(set(schemes))
+
+
 def _scopes(scopes: list[str]) -> list[str]:
     return sorted(set(scopes))
 
@@ -93,6 +97,11 @@ Delay = Annotated[int, Field(ge=1, le=DAY_SECONDS)]
 RetrySchedule = Annotated[list[Delay], Field(max_length=20)]
 Statuses = Annotated[list[int], Field(max_length=50), AfterValidator(_checked_statuses)]
 StaticHeaders = Annotated[dict[str, str], AfterValidator(_checked_headers)]
+Signatures = Annotated[
+    list[Literal["v1", "v1a"]],
+    Field(min_length=1, max_length=2),
+    AfterValidator(_checked_schemes),
+]
 MetadataName = Annotated[Text, Field(min_length=1, max_length=64)]
 MetadataValue = Annotated[Text, Field(max_length=512)]
 Metadata = Annotated[dict[MetadataName, MetadataValue], Field(max_length=MAX_METADATA)]
@@ -176,11 +185,25 @@ class EndpointPatch(Shape):
     """Sent with every request as they stand. Names that Hooktrace sets itself are refused."""
     payload: Literal["envelope", "data"] = "envelope"
     """`envelope` sends type, timestamp and data; `data` sends the event's data alone."""
+    signatures: Signatures = Field(default=["v1"])
+    """How requests are signed: `v1` (HMAC-SHA256), `v1a` (Ed25519), or both."""
     metadata: Metadata = Field(default_factory=dict)
     """Your own notes; not sent."""
 
 
-class EndpointCreate(EndpointPatch):
+class GivenSecrets(Shape):
+    """Keys to go on with, from another system; without them Hooktrace makes them.
+
+    In a rotation, keys that are given change and no others; without a body all in use change.
+    """
+
+    secret: str | None = None
+    """`whsec_` and 24 to 64 bytes in base64."""
+    private_key: str | None = None
+    """`whsk_` and 32 bytes in base64, for an endpoint that signs with `v1a`. Never shown."""
+
+
+class EndpointCreate(EndpointPatch, GivenSecrets):
     """A new endpoint."""
 
     url: str

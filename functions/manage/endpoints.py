@@ -13,13 +13,14 @@ from functions.manage.answers import (
     endpoint_view,
     secret_view,
 )
-from functions.manage.contract import EndpointCreate, EndpointPage, EndpointPatch
+from functions.manage.contract import EndpointCreate, EndpointPage, EndpointPatch, GivenSecrets
 from functions.manage.cursors import read_cursor, write_cursor
 from functions.manage.desks import Wired
 from functions.manage.reading import created, if_match, path_id, tagged
 from hooktrace.api.http import Request, Response, Route, read_json, read_query
 from hooktrace.domain.registry import Endpoint
 from hooktrace.usecases import manage_endpoints as use
+from hooktrace.usecases.signing_keys import GivenKeys
 
 TAGS = ("Endpoints",)
 URL_PROBLEMS = ("invalid_url", "blocked_address", "http_not_allowed")
@@ -40,7 +41,7 @@ def endpoint_routes(wired: Wired) -> tuple[Route, ...]:
             tags=TAGS,
             body=EndpointCreate,
             responses={201: EndpointWithSecret},
-            problems=URL_PROBLEMS,
+            problems=(*URL_PROBLEMS, "invalid_secret"),
         ),
         Route(
             method="GET",
@@ -103,10 +104,12 @@ def endpoint_routes(wired: Wired) -> tuple[Route, ...]:
         _action(
             wired,
             "rotate-secret",
-            "Give an endpoint a new secret; the one before signs too for 24 hours",
+            "Give an endpoint new secrets; those before sign too for 24 hours",
             _rotate,
             EndpointWithSecret,
             "too_many_secrets",
+            "invalid_secret",
+            body=GivenSecrets,
         ),
     )
 
@@ -118,6 +121,7 @@ def _action(
     handler: Callable[[Wired, Request], Response],
     answer: type[EndpointView],
     *problems: str,
+    body: type[GivenSecrets] | None = None,
 ) -> Route:
     name = "".join(word.capitalize() for word in verb.split("-"))
     return Route(
@@ -128,6 +132,7 @@ def _action(
         operation_id=f"{name[0].lower()}{name[1:]}{'' if 'Secret' in name else 'Endpoint'}",
         summary=summary,
         tags=TAGS,
+        body=body,
         responses={200: answer},
         problems=CHANGE_PROBLEMS + problems,
         headers=("If-Match",),
@@ -136,9 +141,10 @@ def _action(
 
 def _create(wired: Wired, request: Request) -> Response:
     given = _given(read_json(request, EndpointCreate))
-    endpoint = use.create_endpoint(request.project_id, given, desk=wired().endpoints)
+    made = use.create_endpoint(request.project_id, given, desk=wired().endpoints)
+    endpoint = made.endpoint
     request.log["created"] = endpoint.id
-    return created(f"/v1/endpoints/{endpoint.id}", endpoint.version, secret_view(endpoint))
+    return created(f"/v1/endpoints/{endpoint.id}", endpoint.version, secret_view(made))
 
 
 def _list(wired: Wired, request: Request) -> Response:
@@ -206,13 +212,16 @@ def _disable(wired: Wired, request: Request) -> Response:
 
 
 def _rotate(wired: Wired, request: Request) -> Response:
-    endpoint = use.rotate_secret(
+    endpoint_id = path_id(request, "ep")
+    given = read_json(request, GivenSecrets) if request.body else GivenSecrets()
+    rotated = use.rotate_secret(
         request.project_id,
-        path_id(request, "ep"),
+        endpoint_id,
+        GivenKeys(given.secret, given.private_key),
         check=if_match(request),
         desk=wired().endpoints,
     )
-    return tagged(request, endpoint.version, secret_view(endpoint))
+    return tagged(request, rotated.endpoint.version, secret_view(rotated))
 
 
 def _answer(request: Request, endpoint: Endpoint) -> Response:
@@ -223,9 +232,10 @@ def _given(shape: EndpointPatch) -> use.EndpointInput:
     """The members that the caller wrote, as fields of an endpoint."""
     fields: dict[str, Any] = shape.model_dump(exclude_unset=True)
     url = fields.pop("url", None)
-    for name in ("retry_schedule", "permanent_statuses"):
+    keys = GivenKeys(fields.pop("secret", None), fields.pop("private_key", None))
+    for name in ("retry_schedule", "permanent_statuses", "signatures"):
         if fields.get(name) is not None:
             fields[name] = tuple(fields[name])
     if "headers" in fields:
         fields["headers"] = tuple(fields["headers"].items())
-    return use.EndpointInput(url, fields)
+    return use.EndpointInput(url, fields, keys)

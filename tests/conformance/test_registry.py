@@ -12,7 +12,7 @@ from hooktrace.adapters.registry.table import Check, Delete, Put
 from hooktrace.domain.audit import AuditRecord
 from hooktrace.domain.errors import NotFound
 from hooktrace.domain.ids import ulid
-from hooktrace.domain.registry import Project, VersionConflict
+from hooktrace.domain.registry import Project, SigningSecret, VersionConflict
 from tests.conformance.registry_subject import NOW_MS, Subject, new_id, new_key, subject
 
 __all__ = ["subject"]
@@ -83,6 +83,7 @@ def test_every_field_of_an_endpoint_comes_back(subject: Subject) -> None:
         headers=(("X-One", "1"), ("X-Two", "")),
         payload="data",
         metadata={"team": "a"},
+        signatures=("v1", "v1a"),
     )
     bare = subject.endpoint()
 
@@ -95,10 +96,20 @@ def test_every_field_of_an_endpoint_comes_back(subject: Subject) -> None:
 def test_both_secrets_of_a_rotation_come_back(subject: Subject) -> None:
     before = subject.endpoint()
     after = subject.registry.endpoints.replace_endpoint(
-        before.rotated("whsec_BBBB", NOW_MS), before=before
+        before.rotated([SigningSecret("whsec_BBBB")], NOW_MS), before=before
     )
     assert subject.registry.endpoints.get_endpoint(subject.project, before.id) == after
     assert after.signing_secrets(NOW_MS) == ("whsec_BBBB", "whsec_AAAA")
+
+
+def test_a_private_key_comes_back_with_its_public_half(subject: Subject) -> None:
+    before = subject.endpoint(signatures=("v1a",))
+    key = SigningSecret("whsk_AAAA", public_key="whpk_AAAA")
+    after = subject.registry.endpoints.replace_endpoint(
+        before.rotated([key], NOW_MS), before=before
+    )
+    assert subject.registry.endpoints.get_endpoint(subject.project, before.id) == after
+    assert after.signing_secrets(NOW_MS) == ("whsk_AAAA",)
 
 
 def test_more_endpoints_than_one_batch_holds(subject: Subject) -> None:

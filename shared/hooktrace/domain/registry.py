@@ -6,7 +6,7 @@ write; a write names the version it was made from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 State = Literal["enabled", "disabled"]
 DisabledReason = Literal["manual", "gone", "failing"]
 Payload = Literal["envelope", "data"]
+Scheme = Literal["v1", "v1a"]
+"""How requests are signed: HMAC-SHA256 with a shared secret, or Ed25519 with a key pair."""
 
 SECRET_OVERLAP_MS = 24 * 3600 * 1000
 """How long the secret before a rotation still signs."""
 
 MAX_SECRETS = 5
-"""The secrets that may sign one request: each adds a signature to its header."""
+"""The secrets of one scheme that may sign one request: each adds a signature to its header."""
 
 DEFAULT_TIMEOUT_SECONDS = 15
 DEFAULT_RETENTION_DAYS = 30
@@ -51,10 +53,19 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class SigningSecret:
-    """A `whsec_` secret; `expires_ms` is None for the current one."""
+    """A `whsec_` secret, or a `whsk_` private key with its `whpk_` public half.
+
+    `expires_ms` is None for the current one of its scheme.
+    """
 
     value: str = field(repr=False)
     expires_ms: int | None = None
+    public_key: str | None = None
+
+    @property
+    def scheme(self) -> Scheme:
+        """The scheme that it signs by; that of a sealed one shows in its public half."""
+        return "v1" if self.public_key is None else "v1a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,8 @@ class Endpoint:
 
     `retry_schedule` holds the seconds between an attempt and the one after it, for the attempts
     after the first: `(5, 300)` means three attempts, `()` one, None the default schedule.
-    `secrets` has the newest first. `headers` are sent with every request as they stand.
+    `secrets` has the newest first; those of the schemes in `signatures` sign. `headers` are sent
+    with every request as they stand.
     """
 
     id: str
@@ -84,6 +96,7 @@ class Endpoint:
     headers: tuple[tuple[str, str], ...] = ()
     payload: Payload = "envelope"
     metadata: Mapping[str, str] = field(default_factory=dict)
+    signatures: tuple[Scheme, ...] = ("v1",)
     version: int = 1
 
     def signing_secrets(self, now_ms: int) -> tuple[str, ...]:
@@ -91,8 +104,14 @@ class Endpoint:
         return tuple(
             secret.value
             for secret in self.secrets
-            if secret.expires_ms is None or secret.expires_ms > now_ms
+            if secret.scheme in self.signatures
+            and (secret.expires_ms is None or secret.expires_ms > now_ms)
         )
+
+    def current_secret(self, scheme: Scheme) -> SigningSecret | None:
+        """The secret of a scheme that no rotation has begun to retire."""
+        current = (s for s in self.secrets if s.scheme == scheme and s.expires_ms is None)
+        return next(current, None)
 
     def enabled(self, now_ms: int) -> Endpoint:
         """This endpoint, taking deliveries again."""
@@ -102,25 +121,32 @@ class Endpoint:
         """This endpoint, taking no deliveries, and why."""
         return self._with_state("disabled", reason, now_ms, now_ms)
 
-    def rotated(self, secret: str, now_ms: int) -> Endpoint:
-        """This endpoint with a new secret; the one before signs too for `SECRET_OVERLAP_MS`.
+    def rotated(self, new: Iterable[SigningSecret], now_ms: int) -> Endpoint:
+        """This endpoint with new secrets; those before sign too for `SECRET_OVERLAP_MS`.
+
+        A scheme without a new secret keeps the one it has.
 
         Secrets that an earlier rotation is still retiring keep their own expiry, so a second
         rotation within the overlap does not take away a secret that a receiver was promised.
-        Raises InvalidInput when more than `MAX_SECRETS` would sign at once.
+        Raises InvalidInput when more than `MAX_SECRETS` of a scheme would sign at once.
         """
+        made = tuple(new)
+        schemes = {secret.scheme for secret in made}
         until = now_ms + SECRET_OVERLAP_MS
         kept = tuple(
-            old if old.expires_ms is not None else SigningSecret(old.value, until)
+            replace(old, expires_ms=until)
+            if old.expires_ms is None and old.scheme in schemes
+            else old
             for old in self.secrets
             if old.expires_ms is None or old.expires_ms > now_ms
         )
-        if len(kept) >= MAX_SECRETS:
-            raise InvalidInput(
-                "too_many_secrets",
-                f"{MAX_SECRETS} secrets of this endpoint sign already; wait until one expires",
-            )
-        return replace(self, secrets=(SigningSecret(secret), *kept), updated_ms=now_ms)
+        for scheme in schemes:
+            if sum(old.scheme == scheme for old in kept) >= MAX_SECRETS:
+                raise InvalidInput(
+                    "too_many_secrets",
+                    f"{MAX_SECRETS} secrets of this endpoint sign already; wait until one expires",
+                )
+        return replace(self, secrets=(*made, *kept), updated_ms=now_ms)
 
     def _with_state(
         self, state: State, reason: DisabledReason | None, since_ms: int | None, now_ms: int

@@ -12,15 +12,19 @@ from hooktrace.domain.registry import (
     DisabledReason,
     Endpoint,
     Project,
-    SigningSecret,
 )
-from hooktrace.domain.signing import new_secret
 from hooktrace.domain.targets import parse_target
 from hooktrace.ports import Clock
 from hooktrace.registry_ports import EndpointStore, Page, ProjectStore, PurgeStore
 from hooktrace.usecases.amend import VersionCheck, amend, current, remove
+from hooktrace.usecases.signing_keys import (
+    NO_KEYS,
+    GivenKeys,
+    first_secrets,
+    next_secrets,
+    with_missing_secrets,
+)
 
-SECRET_BYTES = 32
 PURGE_PIECES = 400
 """Pieces of 49 subscriptions that one DELETE removes itself; sweep goes on with the rest."""
 
@@ -47,23 +51,34 @@ class EndpointInput:
 
     url: str | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
+    keys: GivenKeys = NO_KEYS
 
 
-def create_endpoint(project_id: str, given: EndpointInput, *, desk: EndpointDesk) -> Endpoint:
-    """A new, enabled endpoint with a secret of its own. Raises InvalidInput for its URL."""
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """An endpoint, and the `whsec_` secret that this call gave it: to be shown this once."""
+
+    endpoint: Endpoint
+    secret: str | None = field(repr=False)
+
+
+def create_endpoint(project_id: str, given: EndpointInput, *, desk: EndpointDesk) -> Keyed:
+    """A new, enabled endpoint with secrets of its own. Raises InvalidInput for URL and keys."""
     url = _checked_url(given.url or "", _project(project_id, desk), desk)
     now_ms = desk.clock.now_ms()
+    signatures = given.fields.get("signatures", ("v1",))
+    secrets = first_secrets(signatures, given.keys, desk.random_bytes)
     endpoint = Endpoint(
         id=f"ep_{ulid(now_ms, desk.random_bytes(10))}",
         project_id=project_id,
         url=url,
         created_ms=now_ms,
         updated_ms=now_ms,
-        secrets=(_new_secret(desk),),
+        secrets=secrets,
         **given.fields,
     )
     desk.endpoints.create_endpoint(endpoint)
-    return endpoint
+    return Keyed(endpoint, secrets[0].value)
 
 
 def get_endpoint(project_id: str, endpoint_id: str, *, desk: EndpointDesk) -> Endpoint:
@@ -94,7 +109,7 @@ def update_endpoint(
         changes["url"] = _checked_url(given.url, _project(project_id, desk), desk)
 
     def change(before: Endpoint, now_ms: int) -> Endpoint:
-        after = replace(before, **changes)
+        after = with_missing_secrets(replace(before, **changes), desk.random_bytes)
         return before if after == before else replace(after, updated_ms=now_ms)
 
     return _amend(project_id, endpoint_id, change, check, desk)
@@ -128,17 +143,26 @@ def disable_endpoint(
 
 
 def rotate_secret(
-    project_id: str, endpoint_id: str, *, check: VersionCheck, desk: EndpointDesk
-) -> Endpoint:
-    """A new secret signs from now on; the one before signs too for 24 hours."""
-    secret = _new_secret(desk).value
-    return _amend(
-        project_id,
-        endpoint_id,
-        lambda before, now_ms: before.rotated(secret, now_ms),
-        check,
-        desk,
-    )
+    project_id: str,
+    endpoint_id: str,
+    given: GivenKeys = NO_KEYS,
+    *,
+    check: VersionCheck,
+    desk: EndpointDesk,
+) -> Keyed:
+    """New secrets sign from now on; those before sign too for 24 hours.
+
+    Every scheme of the endpoint gets a new one; when the caller gives keys, only their schemes do.
+    """
+    shown: list[str | None] = []
+
+    def change(before: Endpoint, now_ms: int) -> Endpoint:
+        made = next_secrets(before, given, desk.random_bytes)
+        shown[:] = [secret.value for secret in made if secret.scheme == "v1"]
+        return before.rotated(made, now_ms)
+
+    endpoint = _amend(project_id, endpoint_id, change, check, desk)
+    return Keyed(endpoint, next(iter(shown), None))
 
 
 def delete_endpoint(
@@ -188,7 +212,3 @@ def _checked_url(url: str, project: Project, desk: EndpointDesk) -> str:
         fault = Fault("/url", error.code, error.message)
         raise InvalidInput(error.code, error.message, (fault,)) from error
     return url
-
-
-def _new_secret(desk: EndpointDesk) -> SigningSecret:
-    return SigningSecret(new_secret(desk.random_bytes(SECRET_BYTES)))

@@ -170,16 +170,11 @@ def stored_key_of(item: Item) -> StoredKey:
 
 
 def endpoint_item(endpoint: Endpoint) -> Item:
-    secrets = [
-        {"value": secret.value}
-        | ({} if secret.expires_ms is None else {"expires_ms": secret.expires_ms})
-        for secret in endpoint.secrets
-    ]
     fields = {
         "url": endpoint.url,
         "created_ms": endpoint.created_ms,
         "updated_ms": endpoint.updated_ms,
-        "secrets": secrets,
+        "secrets": [_secret_fields(secret) for secret in endpoint.secrets],
         "state": endpoint.state,
         "disabled_reason": endpoint.disabled_reason,
         "disabled_ms": endpoint.disabled_ms,
@@ -192,9 +187,19 @@ def endpoint_item(endpoint: Endpoint) -> Item:
         "headers": endpoint.headers,
         "payload": endpoint.payload,
         "metadata": endpoint.metadata,
+        "signatures": None if endpoint.signatures == ("v1",) else endpoint.signatures,
     }
     key = endpoint_key(endpoint.project_id, endpoint.id)
     return to_item(key, fields, version=endpoint.version)
+
+
+def _secret_fields(secret: SigningSecret) -> dict[str, Any]:
+    fields = {
+        "value": secret.value,
+        "expires_ms": secret.expires_ms,
+        "public_key": secret.public_key,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def endpoint_of(item: Item) -> Endpoint:
