@@ -91,7 +91,7 @@ ROOMS: dict[str, Permissions] = {
         consumes=("deliver", "slow"),
         objects=(READ_BODIES,),
     ),
-    "notify": Permissions(ledger=(*GET, UPDATE), stream=True, bus=True),
+    "notify": Permissions(ledger=WRITE, stream=True, bus=True),  # inserts: statistics
     "sweep": Permissions(
         ledger=(*WRITE, STORE, "dynamodb:Query"),
         indexes=("due",),

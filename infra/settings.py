@@ -53,6 +53,9 @@ class Settings(BaseModel):
     object_retention_days: int = Field(
         default=400, gt=0, description="large bodies; at least the longest project retention"
     )
+    statistics: bool = Field(
+        default=True, description="count what happens, for GET /v1/stats; costs writes"
+    )
     keep_data: bool = Field(
         default=True, description="deletion protection, and data outlives the stack"
     )

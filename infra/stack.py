@@ -48,6 +48,7 @@ class HooktraceStack(cdk.Stack):
             "AUDIT_FIRST_SECONDS": str(settings.audit_first_seconds),
             "AUDIT_SECOND_SECONDS": str(settings.audit_second_seconds),
         }
+        statistics = {"STATISTICS": "true" if settings.statistics else "false"}
         extra_ca = {"EXTRA_CA_FILE": settings.extra_ca_file} if settings.extra_ca_file else {}
 
         ingest = self._api_room(
@@ -57,9 +58,11 @@ class HooktraceStack(cdk.Stack):
         deliver = self._room(
             "deliver", settings.deliver_timeout_seconds, lanes | loopback | extra_ca
         )
-        notify = self._room("notify", 30, deliver_url | {"BUS_NAME": bus.bus.event_bus_name})
+        notify = self._room(
+            "notify", 30, deliver_url | statistics | {"BUS_NAME": bus.bus.event_bus_name}
+        )
         sweep = self._room("sweep", 55, match_url | lanes | dead_letters | audit)
-        query = self._api_room("query", {})
+        query = self._api_room("query", statistics)
         manage = self._api_room("manage", match_url | lanes | loopback)
 
         api = Api(

@@ -14,6 +14,7 @@ from hooktrace.adapters.memory.registry import MemoryRegistryTable
 from hooktrace.adapters.memory.table import MemoryBlobs, MemoryTable
 from hooktrace.adapters.records import decode_batch, events_to_roll_up, status_changes
 from hooktrace.adapters.registry.registry import registry_on
+from hooktrace.adapters.stats import TableStats, happenings
 from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest, SendResult
 from hooktrace.domain.events import EventRecord, Payload
 from hooktrace.domain.ids import ProjectId, ulid
@@ -26,6 +27,7 @@ from hooktrace.usecases.claim_attempts import ClaimAttempts
 from hooktrace.usecases.deliver_attempts import DeliverAttempts
 from hooktrace.usecases.delivery_jobs import Done, PutBack
 from hooktrace.usecases.ingest_events import Accepted, IngestEvents
+from hooktrace.usecases.keep_stats import KeepStats
 from hooktrace.usecases.match_events import MatchEvents, NotNow
 from hooktrace.usecases.matching_sets import MatchingSets
 from hooktrace.usecases.read_trace import ReadTrace, Trace
@@ -117,9 +119,14 @@ class ScriptedSender:
 
 
 class World:
-    """One project, its stores and its rooms. `run` moves messages until nothing is visible."""
+    """One project, its stores and its rooms. `run` moves messages until nothing is visible.
 
-    def __init__(self, seed: int = 1, *, ages: Ages | None = None) -> None:
+    With `statistics` notify counts, which costs writes of its own.
+    """
+
+    def __init__(
+        self, seed: int = 1, *, ages: Ages | None = None, statistics: bool = False
+    ) -> None:
         self.clock = FakeClock()
         self.chance = FakeChance(seed)
         self.table = MemoryTable()
@@ -132,6 +139,7 @@ class World:
         self.sender: Any = ScriptedSender()
         self.pool: Executor = AtOnce()
         self.ages = ages or Ages()
+        self.statistics = statistics
         self.project = self.new_project("main")
 
     # -- what exists ----------------------------------------------------------------------
@@ -289,6 +297,8 @@ class World:
         refs = dict.fromkeys(events_to_roll_up(status_changes({"Records": records})))
         if refs:
             self.roll_up().run(refs)
+        if self.statistics:
+            KeepStats(stats=TableStats(self.table)).run(happenings({"Records": records}))
 
     def run(self, rounds: int = 1_000) -> None:
         """Works until no message is visible."""

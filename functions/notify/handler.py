@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.notify.wiring import event_bus, roll_up_events
+from functions.notify.wiring import event_bus, keep_stats, roll_up_events
 from hooktrace.adapters.records import (
     events_to_roll_up,
     health_changes,
@@ -16,9 +16,10 @@ from hooktrace.domain.notifications import health_notification, notification_of
 
 
 def handle(event: dict[str, Any], _context: object) -> None:
-    """Rolls up the events whose deliveries ended, then tells the bus what needs attention.
+    """Rolls up the events whose deliveries ended, tells the bus what needs attention, then counts.
 
-    Unavailable repeats the whole batch: a roll-up recomputes, a notification has its id again.
+    Unavailable repeats the whole batch: a roll-up recomputes, a notification has its id again,
+    and the statistics know what they have counted.
     """
     changes = status_changes(event)
     refs = dict.fromkeys(events_to_roll_up(changes))
@@ -27,6 +28,7 @@ def handle(event: dict[str, Any], _context: object) -> None:
     told = [one for one in notable if one is not None]
     if told:
         event_bus().publish(told)
+    keep_stats(event)
     print_line(
         {
             "room": "notify",

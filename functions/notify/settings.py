@@ -13,3 +13,4 @@ class Settings(BaseModel):
     ledger_table: str = Field(alias="LEDGER_TABLE")
     blobs_bucket: str = Field(alias="BLOBS_BUCKET")
     bus_name: str = Field(default="hooktrace", alias="BUS_NAME")
+    statistics: bool = Field(default=True, alias="STATISTICS")

@@ -198,12 +198,12 @@ def _three_digits(value: object) -> object:
     return int(text)
 
 
-_ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
+ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
 
 Types = Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]], Field(max_length=20)]
-EndpointIds = Annotated[list[Annotated[str, Field(pattern=f"^ep_{_ULID}$")]], Field(max_length=20)]
+EndpointIds = Annotated[list[Annotated[str, Field(pattern=f"^ep_{ULID}$")]], Field(max_length=20)]
 SubscriptionIds = Annotated[
-    list[Annotated[str, Field(pattern=f"^sub_{_ULID}$")]], Field(max_length=20)
+    list[Annotated[str, Field(pattern=f"^sub_{ULID}$")]], Field(max_length=20)
 ]
 IdempotencyKeys = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=255)]], Field(max_length=20)

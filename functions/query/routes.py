@@ -8,6 +8,8 @@ from typing import Protocol
 from functions.query import contract, view
 from functions.query.lists import Wired as ListsWired
 from functions.query.lists import declare_lists
+from functions.query.stats import Wired as StatsWired
+from functions.query.stats import declare_stats
 from hooktrace.api.bundled import load_document, read_document
 from hooktrace.api.docs_page import CONTENT_TYPE, SECURITY_POLICY, render
 from hooktrace.api.http import (
@@ -24,7 +26,7 @@ from hooktrace.usecases.await_outcome import AwaitOutcome
 from hooktrace.usecases.read_trace import ReadTrace
 
 
-class Wired(ListsWired, Protocol):
+class Wired(ListsWired, StatsWired, Protocol):
     """What the routes need."""
 
     @property
@@ -75,6 +77,7 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
 
     return (
         *declare_lists(wired),
+        *declare_stats(wired),
         Route(
             method="GET",
             path="/v1/events/{id}",

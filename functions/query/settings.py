@@ -13,3 +13,4 @@ class Settings(BaseModel):
     ledger_table: str = Field(alias="LEDGER_TABLE")
     registry_table: str = Field(alias="REGISTRY_TABLE")
     blobs_bucket: str = Field(alias="BLOBS_BUCKET")
+    statistics: bool = Field(default=True, alias="STATISTICS")

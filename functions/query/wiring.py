@@ -15,10 +15,12 @@ from hooktrace.adapters.ledger import TableLedger
 from hooktrace.adapters.lists import TableLists
 from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.s3 import S3Blobs
+from hooktrace.adapters.stats import TableStats
 from hooktrace.adapters.system import SystemClock
 from hooktrace.api.auth import Authenticator
 from hooktrace.usecases.await_outcome import AwaitOutcome
 from hooktrace.usecases.list_records import ListRecords
+from hooktrace.usecases.read_stats import ReadStats
 from hooktrace.usecases.read_trace import ReadTrace
 
 READERS = 8  # Queries of one page that run side by side
@@ -32,6 +34,7 @@ class Wired:
     traces: ReadTrace
     waiting: AwaitOutcome
     lists: ListRecords
+    stats: ReadStats | None
 
 
 @cache
@@ -56,4 +59,7 @@ def wired() -> Wired:
             keys=lists,
             clock=clock,
         ),
+        stats=ReadStats(stats=TableStats(ledger_table), projects=registry.projects, clock=clock)
+        if names.statistics
+        else None,
     )

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from hooktrace.domain.attempts import OutgoingRequest, SendResult
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
 from hooktrace.domain.events import EventRecord, PlannedDelivery
-from hooktrace.domain.ids import DeliveryId, EventId, ProjectId
+from hooktrace.domain.ids import DeliveryId, EndpointId, EventId, ProjectId
 from hooktrace.domain.listing import RecordKind
 from hooktrace.domain.messages import Task
+
+if TYPE_CHECKING:
+    from hooktrace.domain.stats import RollUp, RollUpKey
 
 Record = EventRecord | DeliveryRecord
 
@@ -196,6 +199,24 @@ class CursorKeys(Protocol):
 
     def cursor_key(self) -> bytes:
         """32 secret bytes; made at the first use."""
+        ...
+
+
+class StatsStore(Protocol):
+    """Roll-ups of statistics. Every method raises Unavailable when the store does not answer."""
+
+    def roll_ups(self, keys: Iterable[RollUpKey]) -> dict[RollUpKey, RollUp]:
+        """Those of the roll-ups that exist, read strongly consistent."""
+        ...
+
+    def write(self, writes: Sequence[tuple[RollUp, RollUp | None]]) -> dict[RollUpKey, RollUp]:
+        """Each (after, before) on the condition of its version; those that lost, as they stand."""
+        ...
+
+    def days(
+        self, project: ProjectId, lane: int, endpoint: EndpointId | None, first: int, last: int
+    ) -> list[RollUp]:
+        """The roll-ups of these days (counted from 1970), both ends included; one Query."""
         ...
 
 

@@ -15,11 +15,11 @@ ENVIRONMENT = {
     "ingest": {"MATCH_QUEUE_URL", "MAX_BODY_BYTES"},
     "match": LANES,
     "deliver": LANES | {"ALLOW_LOOPBACK"},
-    "notify": {"BUS_NAME", "DELIVER_QUEUE_URL"},
+    "notify": {"BUS_NAME", "DELIVER_QUEUE_URL", "STATISTICS"},
     "sweep": LANES
     | {"MATCH_QUEUE_URL", "MATCH_DLQ_URL", "DELIVER_DLQ_URL", "SLOW_DLQ_URL"}
     | {"AUDIT_FIRST_SECONDS", "AUDIT_SECOND_SECONDS"},
-    "query": set(),
+    "query": {"STATISTICS"},
     "manage": LANES | {"MATCH_QUEUE_URL", "ALLOW_LOOPBACK"},
 }
 TIMEOUTS = {

@@ -11,8 +11,10 @@ from urllib.parse import urlencode
 
 from functions.query.routes import declare
 from hooktrace.adapters.lists import TableLists
+from hooktrace.adapters.stats import TableStats
 from hooktrace.api.http import ApiKeyIdentity, make_handler
 from hooktrace.usecases.list_records import ListRecords
+from hooktrace.usecases.read_stats import ReadStats
 from hooktrace.usecases.read_trace import ReadTrace
 from tests.world import World
 
@@ -53,8 +55,12 @@ class Room:
         traces = ReadTrace(
             ledger=world.ledger, payloads=world.ledger, shelf=world.ledger, clock=world.clock
         )
+        stats = ReadStats(
+            stats=TableStats(world.table), projects=world.registry.projects, clock=world.clock
+        )
+        self.wired = SimpleNamespace(traces=traces, lists=records, stats=stats)
         self._handler = make_handler(
-            declare(lambda: cast("Any", SimpleNamespace(traces=traces, lists=records))),
+            declare(lambda: cast("Any", self.wired)),
             authenticate=lambda _: ApiKeyIdentity("key_1", world.project.id, frozenset({"read"})),
             room="query",
             max_body_bytes=1024,
