@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.deliver.wiring import deliver_attempts
-from hooktrace.adapters.records import decode_batch, failures, outcomes
+from functions.deliver.lines import deliver_lines
+from functions.deliver.wiring import deliver_attempts, is_slow_lane
+from hooktrace.adapters.records import decode_batch, failures
 from hooktrace.api.log import print_line
 from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.usecases.delivery_jobs import Attempted, PutBack
@@ -19,17 +20,12 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     done, over, back = [], 0, dict(batch.unreadable)
     for (message_id, _), answer in zip(batch.tasks, answers, strict=True):
         if isinstance(answer, Attempted):
-            done.append((answer.delivery_id, f"{answer.number}:{answer.outcome}"))
+            done.append(answer)
         elif isinstance(answer, PutBack):
             back[message_id] = f"{answer.delivery_id}: {answer.why}"
         else:
             over += 1
-    print_line(
-        {
-            "room": "deliver",
-            "done": outcomes(done) or None,
-            "over": over or None,
-            "back": list(back.values()) or None,
-        }
-    )
+    slow = is_slow_lane(event)
+    for line in deliver_lines(done, over=over, back=back.values(), slow=slow):
+        print_line(line)
     return failures(back)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import Any
 
 from functions.deliver.settings import Settings
 from hooktrace.adapters.aws import client
@@ -12,6 +14,7 @@ from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.dynamodb.table import DynamoTable
 from hooktrace.adapters.http import HttpSender
 from hooktrace.adapters.ledger import TableLedger
+from hooktrace.adapters.records import is_from_queue
 from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.sqs import SqsQueue
@@ -24,9 +27,19 @@ THREADS = 10
 
 
 @cache
+def _settings() -> Settings:
+    return Settings.model_validate(dict(os.environ))
+
+
+def is_slow_lane(event: Mapping[str, Any]) -> bool:
+    """Whether a batch comes from the queue of endpoints that hang."""
+    return is_from_queue(event, _settings().slow_queue_url)
+
+
+@cache
 def deliver_attempts() -> DeliverAttempts:
     """The use case on the real adapters. The threads live as long as the environment."""
-    settings = Settings.model_validate(dict(os.environ))
+    settings = _settings()
     blobs = S3Blobs(lambda: client("s3"), settings.blobs_bucket)
     ledger = TableLedger(DynamoTable(client("dynamodb"), settings.ledger_table), blobs)
     clock = SystemClock()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from functions.match.lines import match_lines
 from functions.match.wiring import match_events
-from hooktrace.adapters.records import decode_batch, failures, outcomes
+from hooktrace.adapters.records import decode_batch, failures
 from hooktrace.api.log import print_line
 from hooktrace.domain.messages import MatchTaskV1
 from hooktrace.usecases.match_events import Matched
@@ -18,8 +19,9 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     done, back = [], dict(batch.unreadable)
     for (message_id, task), answer in zip(batch.tasks, answers, strict=True):
         if isinstance(answer, Matched):
-            done.append((task.event_id, answer.status))
+            done.append((task.event_id, answer))
         else:
             back[message_id] = f"{task.event_id}: {answer.reason}"
-    print_line({"room": "match", "done": outcomes(done), "back": list(back.values()) or None})
+    for line in match_lines(done, back.values()):
+        print_line(line)
     return failures(back)

@@ -7,6 +7,7 @@ which may quote either.
 
 from __future__ import annotations
 
+import itertools
 import json
 import traceback
 from collections.abc import Callable, Mapping
@@ -17,10 +18,17 @@ LogLine = Callable[[Mapping[str, object]], None]
 
 MAX_FRAMES = 12
 
+_lines = itertools.count()
+
 
 def print_line(fields: Mapping[str, object]) -> None:
-    """Prints the fields that are not None as one line of JSON, at once."""
+    """Prints the fields that are not None as one line of JSON, at once.
+
+    The first line of a process says `cold`: Lambda's own report, which would, is not kept.
+    """
     kept = {name: value for name, value in fields.items() if value is not None}
+    if next(_lines) == 0:
+        kept["cold"] = True
     print(json.dumps(kept, separators=(",", ":"), default=str), flush=True)
 
 

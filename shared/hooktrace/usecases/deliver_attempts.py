@@ -12,6 +12,7 @@ from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.retry import DEFAULT_SCHEDULE, GONE_STATUS, RetryPolicy
 from hooktrace.ports import Chance, Clock, Ledger, Lost, Sender, TaskQueue, Write
+from hooktrace.usecases.attempt_facts import facts_of
 from hooktrace.usecases.claim_attempts import ROUNDS, ClaimAttempts, Endpoints
 from hooktrace.usecases.delivery_jobs import (
     Attempted,
@@ -114,11 +115,17 @@ class DeliverAttempts:
                 answers[position] = PutBack(job.delivery_id, str(error))
             return
         for position, (job, result) in sent.items():
-            status = settled.get(position, job.record).status
+            after, number = settled.get(position), numbers[position]
             answers[position] = (
-                Attempted(job.delivery_id, numbers[position], result.outcome, status)
-                if position in settled
-                else PutBack(job.delivery_id, "the record keeps changing")
+                PutBack(job.delivery_id, "the record keeps changing")
+                if after is None
+                else Attempted(
+                    job.delivery_id,
+                    number,
+                    result.outcome,
+                    after.status,
+                    facts_of(number, result, after),
+                )
             )
 
     def _stop_after(self, job: Job, result: SendResult) -> str | None:

@@ -14,6 +14,7 @@ from hooktrace.domain.registry import Endpoint
 from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS
 from hooktrace.domain.states import DeliveryStatus
 from hooktrace.ports import TaskQueue
+from hooktrace.usecases.attempt_facts import AttemptFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Attempted:
     number: int
     outcome: AttemptOutcome
     status: DeliveryStatus
+    facts: AttemptFacts
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from hooktrace.domain.events import (
 )
 from hooktrace.domain.filters import FilterEvent
 from hooktrace.domain.ids import EndpointId, SubscriptionId
-from hooktrace.domain.matching import SubscriptionIndex
+from hooktrace.domain.matching import DiscardReason, SubscriptionIndex, discard_reason
 from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, fits_message
 from hooktrace.domain.states import EVENT_ENDS, EventStatus, check_event
 from hooktrace.domain.strict_json import parse_value
@@ -45,9 +45,15 @@ class Sets(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """What became of one match task: the event's status now."""
+    """What became of one match task: the event's status now.
+
+    `decided`: by this very run, not by an earlier one whose message came again. `why` says why
+    an event that was decided matched nothing.
+    """
 
     status: EventStatus
+    decided: bool = True
+    why: DiscardReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class _Work:
     before: EventRecord
     after: EventRecord
     plan: Sequence[PlannedDelivery]
+    why: DiscardReason | None = None
 
 
 class MatchEvents:
@@ -138,7 +145,8 @@ class MatchEvents:
             token = after.write_token
             pages = self._payloads.put_plan(after, token, plan)
             after = replace(after, plan_pages=pages, plan_token=token)
-        return _Work(task, packed, before, after, plan)
+        why = None if plan else discard_reason(decision.report)
+        return _Work(task, packed, before, after, plan, why)
 
     def _stored_payload(self, task: MatchTaskV1) -> bytes:
         packed = self._payloads.payload(task.project_id, task.event_id)
@@ -175,11 +183,11 @@ class MatchEvents:
         done: dict[int, Matched] = {}
         for (position, work), result in zip(works.items(), results, strict=True):
             try:
-                status, plan = self._settle(work, result)
+                matched, plan = self._settle(work, result)
             except Unavailable as error:
                 answers[position] = NotNow(str(error))
                 continue
-            done[position] = Matched(status)
+            done[position] = matched
             sends += [(deliver_task(work.after, p, work.packed), 0) for p in plan]
         try:
             self._queue.send(sends)
@@ -192,18 +200,18 @@ class MatchEvents:
 
     def _settle(
         self, work: _Work, result: Written | Lost
-    ) -> tuple[EventStatus, Sequence[PlannedDelivery]]:
-        """The status on record and the deliveries to hand on, after a write or a lost one."""
+    ) -> tuple[Matched, Sequence[PlannedDelivery]]:
+        """What is on record and the deliveries to hand on, after a write or a lost one."""
         if isinstance(result, Lost) and result.current is None:
             result = self._create(work)
         if isinstance(result, Written):
-            return work.after.status, work.plan
+            return Matched(work.after.status, why=work.why), work.plan
         current = result.current
         if not isinstance(current, EventRecord) or current.status is EventStatus.ACCEPTED:
             raise Unavailable(f"{work.task.event_id} changed while it was matched")
         if current.status in EVENT_ENDS:
-            return current.status, ()
-        return current.status, list(planned(current, self._payloads))
+            return Matched(current.status, decided=False), ()
+        return Matched(current.status, decided=False), list(planned(current, self._payloads))
 
     def _create(self, work: _Work) -> Written | Lost:
         """The event has no record (ingest died before it, or it was lost): make it whole."""

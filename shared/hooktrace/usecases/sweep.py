@@ -142,6 +142,7 @@ class Sweep:
             event = events.get(record.event_id)
             if event is not None and record.status not in DELIVERY_ENDS:
                 at = record.next_attempt_ms or now_ms
+                self._saw_waiting(at)
                 sends.append((_next_task(event, record), max(0, -(-(at - now_ms) // 1000))))
             again = None if event is None else now_ms + DUE_AGAIN_MS
             moved = replace(record, due_ms=again)
@@ -195,12 +196,19 @@ class Sweep:
         if event.status is EventStatus.ACCEPTED:
             self._match_queue.send([(match_task(event, event.packed), 0)])
             self.counts["match_sent_again"] += 1
+            self._saw_waiting(event.updated_ms)
         elif event.status is EventStatus.DELIVERING:
             sends = list(self._stuck(event))
             if sends:
                 self._deliver_queue.send([(task, 0) for task in sends])
                 self.counts["deliver_sent_again"] += len(sends)
+                self._saw_waiting(event.updated_ms)
             self.counts["rolled_up"] += len(self._roll_up.run([(event.project_id, event.id)]))
+
+    def _saw_waiting(self, since_ms: int) -> None:
+        """`oldest_waiting_s` is how long the oldest of all that was found has waited."""
+        seconds = (self._clock.now_ms() - since_ms) // 1000
+        self.counts["oldest_waiting_s"] = max(self.counts["oldest_waiting_s"], seconds)
 
     def _stuck(self, event: EventRecord) -> Iterator[DeliverTaskV1]:
         """Deliveries that nothing moves: unborn, lease run out, or retry overdue."""

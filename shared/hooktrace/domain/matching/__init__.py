@@ -1,15 +1,23 @@
 """Finds the subscriptions that want an event without looking at those that cannot."""
 
 from hooktrace.domain.matching.index import SubscriptionIndex
-from hooktrace.domain.matching.report import MatchDecision, MatchReport, NearMiss
+from hooktrace.domain.matching.report import (
+    DiscardReason,
+    MatchDecision,
+    MatchReport,
+    NearMiss,
+    discard_reason,
+)
 from hooktrace.domain.matching.rows import MatchRow
 from hooktrace.domain.matching.snapshot import StaleSnapshot
 
 __all__ = [
+    "DiscardReason",
     "MatchDecision",
     "MatchReport",
     "MatchRow",
     "NearMiss",
     "StaleSnapshot",
     "SubscriptionIndex",
+    "discard_reason",
 ]

@@ -13,6 +13,7 @@ MAX_NEAR_MISSES: Final = 10
 MAX_CLAUSES_SHOWN: Final = 3
 
 MissReason = Literal["type", "filter", "endpoint_disabled", "subscription_disabled"]
+DiscardReason = Literal["no_subscriptions", "type", "disabled", "filter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,19 @@ class MatchReport:
             "misses": dict(self.misses),
             "near_misses": [miss.to_json(redact_actual=redact_actual) for miss in self.near_misses],
         }
+
+
+def discard_reason(report: MatchReport) -> DiscardReason:
+    """Why an event that matched nothing did not, by how near its nearest miss came.
+
+    `filter`: a subscription takes the type, and its filter said no; `disabled`: all that take
+    the type are disabled, or their endpoints; `type`: none takes the type.
+    """
+    if report.misses.get("filter"):
+        return "filter"
+    if report.misses.get("endpoint_disabled") or report.misses.get("subscription_disabled"):
+        return "disabled"
+    return "type" if report.considered else "no_subscriptions"
 
 
 @dataclass(frozen=True, slots=True)
