@@ -173,6 +173,19 @@ class ReplayedEvent(Shape):
     links: dict[str, str]
 
 
+class SuggestionView(Shape):
+    """The smallest change that would have made a clause hold, or a hint. `replace` puts `value`
+    where `clause` leads (under the name `operator` if that is given), `add` appends `value` to
+    the list there, `remove` takes the clause away; `did_you_mean` names a field the event has."""
+
+    kind: Literal["replace", "add", "remove", "did_you_mean"]
+    text: str
+    clause: str | None = None
+    operator: str | None = None
+    value: Any = None
+    path: str | None = None
+
+
 class ClauseView(Shape):
     """A clause that says no. `actual` is left out when the event has no such value."""
 
@@ -183,6 +196,9 @@ class ClauseView(Shape):
     clause: str
     reason: str
     truncated: bool = False
+    reference: Any = None
+    suggestion: SuggestionView | None = None
+    """Not for stored events of a project that has `redact_actual`."""
 
 
 class VerdictView(Shape):

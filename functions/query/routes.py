@@ -24,6 +24,7 @@ from hooktrace.domain.errors import NotFound
 from hooktrace.domain.ids import ProjectId, parse_event_id
 from hooktrace.usecases.await_outcome import AwaitOutcome
 from hooktrace.usecases.read_trace import ReadTrace
+from hooktrace.usecases.suggest_fixes import SuggestFixes
 
 
 class Wired(ListsWired, StatsWired, Protocol):
@@ -34,6 +35,9 @@ class Wired(ListsWired, StatsWired, Protocol):
 
     @property
     def waiting(self) -> AwaitOutcome: ...
+
+    @property
+    def fixes(self) -> SuggestFixes: ...
 
 
 def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
@@ -53,7 +57,8 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
         tag = version_tag(versions)
         if is_not_modified(request, tag):
             return Response(304, None, {"etag": tag})
-        return Response(200, view.event_trace(trace), {"etag": tag})
+        body = view.event_trace(trace, match=wired().fixes.report(trace))
+        return Response(200, body, {"etag": tag})
 
     def get_delivery(request: Request) -> Response:
         record = wired().traces.delivery(ProjectId(request.project_id), request.path_params["id"])

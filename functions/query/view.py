@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from functions.query import contract
@@ -13,8 +14,11 @@ from hooktrace.domain.times import rfc3339
 from hooktrace.usecases.read_trace import SHOWN_DELIVERIES, Trace
 
 
-def event_trace(trace: Trace) -> dict[str, Any]:
-    """The body of `GET /v1/events/{id}`; `data` goes in as the raw text it came as."""
+def event_trace(trace: Trace, *, match: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The body of `GET /v1/events/{id}`; `data` goes in as the raw text it came as.
+
+    `match` is the event's report with its suggestions.
+    """
     event, payload = trace.event, trace.payload
     return {
         "id": event.id,
@@ -32,7 +36,7 @@ def event_trace(trace: Trace) -> dict[str, Any]:
         "traceparent": event.traceparent,
         "tracestate": event.tracestate,
         "reason": event.reason,
-        "match": event.report,
+        "match": match,
         "deliveries_total": event.plan_total,
         "deliveries": [delivery(record) for record in trace.deliveries],
         "next": _next(of_event(event, trace.deliveries)),

@@ -19,9 +19,11 @@ from hooktrace.adapters.stats import TableStats
 from hooktrace.adapters.system import SystemClock
 from hooktrace.api.auth import Authenticator
 from hooktrace.usecases.await_outcome import AwaitOutcome
+from hooktrace.usecases.cached_projects import CachedProjects
 from hooktrace.usecases.list_records import ListRecords
 from hooktrace.usecases.read_stats import ReadStats
 from hooktrace.usecases.read_trace import ReadTrace
+from hooktrace.usecases.suggest_fixes import SuggestFixes
 
 READERS = 8  # Queries of one page that run side by side
 
@@ -33,6 +35,7 @@ class Wired:
     authenticate: Authenticator
     traces: ReadTrace
     waiting: AwaitOutcome
+    fixes: SuggestFixes
     lists: ListRecords
     stats: ReadStats | None
 
@@ -51,6 +54,7 @@ def wired() -> Wired:
         authenticate=Authenticator(registry.keys.load_key, lambda: clock.now_ms() / 1000),
         traces=ReadTrace(ledger=ledger, payloads=ledger, shelf=ledger, clock=clock),
         waiting=AwaitOutcome(ledger),
+        fixes=SuggestFixes(CachedProjects(registry.projects, clock)),
         lists=ListRecords(
             ledger=ledger,
             payloads=ledger,

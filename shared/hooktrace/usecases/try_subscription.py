@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hooktrace.domain.errors import NotFound
 from hooktrace.domain.event_types import EventTypes, parse_event_types
-from hooktrace.domain.filters import FilterEvent, parse_filter
+from hooktrace.domain.filters import Filter, FilterEvent, parse_filter
+from hooktrace.domain.filters.lookalikes import Lookalikes
+from hooktrace.domain.filters.suggest import with_suggestions
 from hooktrace.domain.ids import ProjectId
 from hooktrace.domain.registry import Subscription
 from hooktrace.domain.strict_json import parse_value
@@ -52,9 +55,7 @@ def try_selection(selection: Selection, event: FilterEvent) -> Verdict:
     chosen = selection.selected.filter if selection.selected else None
     if chosen is None:
         return _verdict(types, "{}", event)
-    clauses = tuple(clause.to_json() for clause in chosen.explain(event))
-    type_matched = types.matches(event.type)
-    return Verdict(type_matched and not clauses, type_matched, clauses)
+    return _verdict_of(types, chosen, event)
 
 
 def try_subscription(subscription: Subscription, event: FilterEvent) -> Verdict:
@@ -73,14 +74,23 @@ def stored_event(project_id: str, event_id: str, *, events: StoredEvents) -> Fil
 
 def without_actual(verdict: Verdict) -> Verdict:
     """The verdict without the event's values, for projects that redact them."""
-    clauses = tuple(
-        {name: value for name, value in clause.items() if name != "actual"}
-        for clause in verdict.clauses
-    )
+    clauses = tuple(_redacted(clause) for clause in verdict.clauses)
     return Verdict(verdict.matched, verdict.type_matched, clauses)
 
 
 def _verdict(types: EventTypes, filter_text: str, event: FilterEvent) -> Verdict:
-    clauses = tuple(clause.to_json() for clause in parse_filter(filter_text).explain(event))
+    return _verdict_of(types, parse_filter(filter_text), event)
+
+
+def _verdict_of(types: EventTypes, chosen: Filter, event: FilterEvent) -> Verdict:
+    clauses = [clause.to_json() for clause in chosen.explain(event)]
+    suggested = with_suggestions(clauses, event, lookalikes=Lookalikes(event))
     type_matched = types.matches(event.type)
-    return Verdict(type_matched and not clauses, type_matched, clauses)
+    return Verdict(type_matched and not clauses, type_matched, tuple(suggested))
+
+
+def _redacted(clause: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in clause.items() if name not in ("actual", "suggestion")}
+    if "reference" in kept:
+        kept["expected"] = kept["reference"]
+    return kept

@@ -16,6 +16,7 @@ from hooktrace.api.http import ApiKeyIdentity, make_handler
 from hooktrace.usecases.list_records import ListRecords
 from hooktrace.usecases.read_stats import ReadStats
 from hooktrace.usecases.read_trace import ReadTrace
+from hooktrace.usecases.suggest_fixes import SuggestFixes
 from tests.world import World
 
 Params = Mapping[str, object] | Sequence[tuple[str, object]]
@@ -58,7 +59,8 @@ class Room:
         stats = ReadStats(
             stats=TableStats(world.table), projects=world.registry.projects, clock=world.clock
         )
-        self.wired = SimpleNamespace(traces=traces, lists=records, stats=stats)
+        fixes = SuggestFixes(world.registry.projects)
+        self.wired = SimpleNamespace(traces=traces, lists=records, stats=stats, fixes=fixes)
         self._handler = make_handler(
             declare(lambda: cast("Any", self.wired)),
             authenticate=lambda _: ApiKeyIdentity("key_1", world.project.id, frozenset({"read"})),

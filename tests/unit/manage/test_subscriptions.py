@@ -239,9 +239,12 @@ def test_a_stored_event_is_tried_and_its_values_stay_hidden_where_asked(room: Ro
     stored = FilterEvent("a", {}, {"x": 2})
     room.events.stored[room.projects["P"], EVENT_ID] = stored
     body = {"event_id": EVENT_ID, "filter": {"data": {"x": 1}}}
-    assert verdict_on(room, body)["clauses"][0]["actual"] == 2
+    clause = verdict_on(room, body)["clauses"][0]
+    assert (clause["actual"], clause["suggestion"]["value"]) == (2, 2)
     room.call("PATCH", f"/v1/projects/{room.projects['P']}", {"redact_actual": True})
-    assert "actual" not in verdict_on(room, body)["clauses"][0]
+    assert not {"actual", "suggestion"} & verdict_on(room, body)["clauses"][0].keys()
+    body["filter"] = {"data": {"x": {"$gt": {"$ref": "x"}}}}
+    assert verdict_on(room, body)["clauses"][0]["expected"] == {"$ref": "x"}
     for event_id, key in ((EVENT_ID, "Q:read"), ("x", "P:read")):
         answer = room.call("POST", "/v1/subscriptions/test", body | {"event_id": event_id}, key=key)
         assert answer.faults == {("/event_id", "unknown_reference")}

@@ -109,6 +109,7 @@ def test_the_report_as_json() -> None:
                         "actual": 5,
                         "clause": "/data/total/$gte",
                         "reason": "value",
+                        "reference": {"$ref": "limit"},
                     }
                 ],
                 "clauses_total": 1,

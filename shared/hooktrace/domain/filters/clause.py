@@ -38,8 +38,10 @@ class Clause:
             "clause": self.clause,
             "reason": self.reason,
         }
-        if redact_actual and self.reference is not None:
-            shown["expected"] = self.reference
+        if self.reference is not None:
+            shown["reference"] = self.reference
+            if redact_actual:
+                shown["expected"] = self.reference
         if self.actual is MISSING or redact_actual:
             del shown["actual"]
         if self.truncated:
