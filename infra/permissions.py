@@ -101,7 +101,8 @@ ROOMS: dict[str, Permissions] = {
         objects=((SNAPSHOTS, (GET_OBJECT, PUT_OBJECT)),),
     ),
     "query": Permissions(
-        ledger=(*READ, INSERT),  # the key that signs the lists' cursors, once
+        # The key that signs the lists' cursors, once; the slots of those who wait.
+        ledger=(*READ, INSERT, UPDATE),
         indexes=("by_endpoint", "attention"),
         registry=GET,
         objects=(READ_BODIES,),

@@ -41,6 +41,9 @@ class Settings(BaseModel):
         default=None, description="path in the asset of further CA certificates for deliveries"
     )
     max_body_bytes: int = Field(default=1_048_576, gt=0, le=6_000_000)
+    max_waiters: int = Field(
+        default=20, ge=0, le=100, description="calls of a project that may wait at once"
+    )
     deliver_timeout_seconds: int = Field(default=60, ge=35, le=900)
     visibility_multiplier: int = Field(
         default=6, ge=1, description="queue visibility over function timeout; AWS advises six"

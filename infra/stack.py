@@ -51,8 +51,9 @@ class HooktraceStack(cdk.Stack):
         statistics = {"STATISTICS": "true" if settings.statistics else "false"}
         extra_ca = {"EXTRA_CA_FILE": settings.extra_ca_file} if settings.extra_ca_file else {}
 
+        waiters = {"MAX_WAITERS": str(settings.max_waiters)}
         ingest = self._api_room(
-            "ingest", match_url | {"MAX_BODY_BYTES": str(settings.max_body_bytes)}
+            "ingest", match_url | waiters | {"MAX_BODY_BYTES": str(settings.max_body_bytes)}
         )
         match = self._room("match", MATCH_TIMEOUT_SECONDS, lanes)
         deliver = self._room(
@@ -62,7 +63,7 @@ class HooktraceStack(cdk.Stack):
             "notify", 30, deliver_url | statistics | {"BUS_NAME": bus.bus.event_bus_name}
         )
         sweep = self._room("sweep", 55, match_url | lanes | dead_letters | audit)
-        query = self._api_room("query", statistics)
+        query = self._api_room("query", statistics | waiters)
         manage = self._api_room("manage", match_url | lanes | loopback)
 
         api = Api(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
@@ -152,6 +152,14 @@ class WholeApi:
     def handle(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """An event of API Gateway (payload 2.0) and its answer."""
         return self._handler(event, None)
+
+    def instances(self, count: int) -> list[Callable[[str, str, str], Answer]]:
+        """Further instances of the rooms, each with caches of its own: method, path, token."""
+        return [WholeApi(self.world).plain_call for _ in range(count)]
+
+    def plain_call(self, method: str, path: str, token: str) -> Answer:
+        """A request without a body."""
+        return self.call(method, path, token=token)
 
     # -- what is stored -------------------------------------------------------------------
 

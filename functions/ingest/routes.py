@@ -27,10 +27,9 @@ from hooktrace.api.problems import problem_of
 from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.events import EventRecord
 from hooktrace.domain.new_event import NewEvent, parse_new_event
-from hooktrace.domain.states import EventStatus
 from hooktrace.domain.strict_json import split_items
 from hooktrace.domain.trace_context import valid_traceparent, valid_tracestate
-from hooktrace.usecases.await_outcome import MAX_SECONDS
+from hooktrace.usecases.await_outcome import MAX_SECONDS, RETRY_AFTER_SECONDS, Waited
 from hooktrace.usecases.ingest_events import Accepted
 
 MAX_ITEMS = 100
@@ -42,7 +41,9 @@ _DESCRIPTION = """Answers 202 when the event is stored and queued; the id in the
 trace at once. With `Idempotency-Key` the same request may be sent again for 24 hours: the answer
 names the same event, with `"duplicate": true`. With `unmatched=reject` an event that no
 subscription wants is answered with 422 and the clauses that said no, and is recorded as `rejected`.
-`Prefer: wait=N` (at most 25 s) holds the answer until the outcome is known, shown as `status`.
+`Prefer: wait=N` (at most 25 s) holds the answer until the outcome is known, shown as `status`. An
+answer with `Retry-After` and without `Preference-Applied` did not wait: as many calls of the
+project as may wait at once do so already.
 """
 
 
@@ -55,7 +56,7 @@ class Wired(Protocol):
 
     def reject_unmatched(self, new: NewEvent, project_id: str) -> EventRecord | None: ...
 
-    def outcome(self, record: EventRecord, seconds: int) -> EventStatus | None: ...
+    def outcome(self, record: EventRecord, seconds: int) -> Waited: ...
 
 
 def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
@@ -82,8 +83,13 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
         body = _accepted(answer)
         headers = {"location": body["links"]["self"]}
         if seconds:
-            body["status"] = wired().outcome(answer.record, seconds) or body["status"]
-            headers["preference-applied"] = f"wait={seconds}"
+            waited = wired().outcome(answer.record, seconds)
+            body["status"] = waited.status or body["status"]
+            if waited.had_slot:
+                headers["preference-applied"] = f"wait={seconds}"
+            else:
+                request.log["no_slot"] = True
+                headers["retry-after"] = str(RETRY_AFTER_SECONDS)
         return Response(202, body, headers)
 
     def post_batch(request: Request) -> Response:

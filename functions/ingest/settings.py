@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Settings(BaseModel):
-    """Names of tables, bucket and queue, and how large a body may be (bytes, unpacked)."""
+    """Names of tables, bucket and queue, how large a body may be (bytes, unpacked), and how many
+    calls of a project may wait at once."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -15,3 +16,4 @@ class Settings(BaseModel):
     blobs_bucket: str = Field(alias="BLOBS_BUCKET")
     match_queue_url: str = Field(alias="MATCH_QUEUE_URL")
     max_body_bytes: int = Field(default=1_048_576, alias="MAX_BODY_BYTES", gt=0)
+    max_waiters: int = Field(default=20, alias="MAX_WAITERS", ge=0, le=100)

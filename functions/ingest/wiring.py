@@ -18,13 +18,13 @@ from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.sqs import SqsQueue
 from hooktrace.adapters.system import SystemChance, SystemClock
+from hooktrace.adapters.waiters import TableWaiters
 from hooktrace.api.auth import Authenticator
-from hooktrace.domain.errors import InvalidInput, NotFound
+from hooktrace.domain.errors import InvalidInput, NotFound, Unavailable
 from hooktrace.domain.events import EventRecord
 from hooktrace.domain.new_event import NewEvent
 from hooktrace.domain.registry import Project
-from hooktrace.domain.states import EventStatus
-from hooktrace.usecases.await_outcome import AwaitOutcome
+from hooktrace.usecases.await_outcome import AwaitOutcome, Waited
 from hooktrace.usecases.cached_projects import CachedProjects
 from hooktrace.usecases.ingest_events import Accepted, IngestEvents
 
@@ -52,9 +52,15 @@ class Wired:
         """Accepts events for a project."""
         return self.events.run(news, self._project(project_id))
 
-    def outcome(self, record: EventRecord, seconds: int) -> EventStatus | None:
-        """The event's status after waiting up to so long for its outcome."""
-        return self.waiting.run(record.project_id, record.id, seconds)
+    def outcome(self, record: EventRecord, seconds: int) -> Waited:
+        """The event's status after waiting up to so long for its outcome.
+
+        The event is stored: when its state cannot be read, nobody waits, and it is no error.
+        """
+        try:
+            return self.waiting.run(record.project_id, record.id, seconds)
+        except Unavailable:
+            return Waited(None, had_slot=False)
 
     def reject_unmatched(self, new: NewEvent, project_id: str) -> EventRecord | None:
         """The record of a rejected event, or None when some subscription wants it."""
@@ -83,7 +89,8 @@ def wired() -> Wired:
     blobs = S3Blobs(lambda: client("s3"), names.blobs_bucket)
     table = DynamoRegistryTable(client("dynamodb"), names.registry_table)
     registry = registry_on(table, blobs, clock.now_ms)
-    ledger = TableLedger(DynamoTable(client("dynamodb"), names.ledger_table), blobs)
+    ledger_table = DynamoTable(client("dynamodb"), names.ledger_table)
+    ledger = TableLedger(ledger_table, blobs)
     return Wired(
         authenticate=Authenticator(registry.keys.load_key, lambda: clock.now_ms() / 1000),
         projects=CachedProjects(registry.projects, clock),
@@ -95,6 +102,8 @@ def wired() -> Wired:
             clock=clock,
             chance=SystemChance(),
         ),
-        waiting=AwaitOutcome(ledger),
+        waiting=AwaitOutcome(
+            ledger, TableWaiters(ledger_table, SystemChance(), names.max_waiters), clock
+        ),
         matching=registry.matching,
     )

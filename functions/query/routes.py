@@ -22,7 +22,7 @@ from hooktrace.api.http import (
 )
 from hooktrace.domain.errors import NotFound
 from hooktrace.domain.ids import ProjectId, parse_event_id
-from hooktrace.usecases.await_outcome import AwaitOutcome
+from hooktrace.usecases.await_outcome import RETRY_AFTER_SECONDS, AwaitOutcome
 from hooktrace.usecases.read_trace import ReadTrace
 from hooktrace.usecases.suggest_fixes import SuggestFixes
 
@@ -47,8 +47,12 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
         query = read_query(request, contract.TraceQuery)
         project, text = ProjectId(request.project_id), request.path_params["id"]
         event = parse_event_id(text)
+        headers: dict[str, str] = {}
         if query.wait and event is not None:
-            wired().waiting.run(project, event, query.wait)
+            waited = wired().waiting.run(project, event, query.wait)
+            if not waited.had_slot:
+                request.log["no_slot"] = True
+                headers["retry-after"] = str(RETRY_AFTER_SECONDS)
         trace = wired().traces.event(project, text, start=query.deliveries_from)
         if trace is None:
             raise NotFound
@@ -56,9 +60,9 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
         versions = trace.event.version + sum(d.version for d in trace.deliveries)
         tag = version_tag(versions)
         if is_not_modified(request, tag):
-            return Response(304, None, {"etag": tag})
+            return Response(304, None, headers | {"etag": tag})
         body = view.event_trace(trace, match=wired().fixes.report(trace))
-        return Response(200, body, {"etag": tag})
+        return Response(200, body, headers | {"etag": tag})
 
     def get_delivery(request: Request) -> Response:
         record = wired().traces.delivery(ProjectId(request.project_id), request.path_params["id"])
@@ -93,7 +97,9 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
             description=(
                 "Strongly consistent: what matched, what did not and by which clause, every "
                 "delivery with its attempts, and what comes next. Of many deliveries 100 are "
-                "shown; `links.more_deliveries` leads on. `wait` waits for the outcome."
+                "shown; `links.more_deliveries` leads on. `wait` waits for the outcome; an answer "
+                "with `Retry-After` did not wait, because as many calls of the project as may "
+                "wait at once do so already."
             ),
             tags=("events",),
             query=contract.TraceQuery,

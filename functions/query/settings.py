@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Settings(BaseModel):
-    """Names of tables and bucket."""
+    """Names of tables and bucket, and how many calls of a project may wait at once."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -14,3 +14,4 @@ class Settings(BaseModel):
     registry_table: str = Field(alias="REGISTRY_TABLE")
     blobs_bucket: str = Field(alias="BLOBS_BUCKET")
     statistics: bool = Field(default=True, alias="STATISTICS")
+    max_waiters: int = Field(default=20, alias="MAX_WAITERS", ge=0, le=100)

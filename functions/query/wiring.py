@@ -16,7 +16,8 @@ from hooktrace.adapters.lists import TableLists
 from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.stats import TableStats
-from hooktrace.adapters.system import SystemClock
+from hooktrace.adapters.system import SystemChance, SystemClock
+from hooktrace.adapters.waiters import TableWaiters
 from hooktrace.api.auth import Authenticator
 from hooktrace.usecases.await_outcome import AwaitOutcome
 from hooktrace.usecases.cached_projects import CachedProjects
@@ -53,7 +54,9 @@ def wired() -> Wired:
     return Wired(
         authenticate=Authenticator(registry.keys.load_key, lambda: clock.now_ms() / 1000),
         traces=ReadTrace(ledger=ledger, payloads=ledger, shelf=ledger, clock=clock),
-        waiting=AwaitOutcome(ledger),
+        waiting=AwaitOutcome(
+            ledger, TableWaiters(ledger_table, SystemChance(), names.max_waiters), clock
+        ),
         fixes=SuggestFixes(CachedProjects(registry.projects, clock)),
         lists=ListRecords(
             ledger=ledger,

@@ -220,6 +220,27 @@ class StatsStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class WaiterSlot:
+    """The right to hold a request open; `token` says whose it is."""
+
+    project_id: ProjectId
+    number: int
+    token: str
+
+
+class WaiterSlots(Protocol):
+    """How many requests of a project may wait at once, over all instances. Raises Unavailable."""
+
+    def take(self, project: ProjectId, *, now_ms: int, until_ms: int) -> WaiterSlot | None:
+        """A slot until `until_ms`, or None when the project has none left."""
+        ...
+
+    def release(self, slot: WaiterSlot) -> None:
+        """Gives a slot back. One that is not given back is free again after its time."""
+        ...
+
+
 class TaskQueue(Protocol):
     """A queue that takes tasks."""
 

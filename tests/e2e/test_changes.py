@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -141,3 +142,26 @@ def test_what_needs_attention_is_told_on_the_bus(
         ("event.discarded", discarded),
         ("event.failed", failed),
     ]
+
+
+def test_fc_58_of_twenty_updates_from_one_tag_one_is_made(
+    project: ApiProject,
+) -> None:
+    path = f"/v1/endpoints/{project.endpoint('/fc58')['id']}"
+    tag = project.call("GET", path).headers["etag"]
+
+    def patch(number: int, value: str = tag) -> int:
+        body = {"description": f"number {number}"}
+        return project.call("PATCH", path, json=body, headers={"if-match": value}).status_code
+
+    with ThreadPoolExecutor(20) as pool:
+        statuses = list(pool.map(patch, range(20)))
+    assert sorted(statuses) == [200] + [412] * 19
+    now = project.call("GET", path)
+    assert now.json()["description"] == f"number {statuses.index(200)}"
+    tag = now.headers["etag"]
+    assert [patch(20, value) for value in (f"W/{tag}", "malformed", "*")] == [412, 400, 200]
+    assert project.call("PATCH", path, json={"description": "without"}).status_code == 200
+    tag = project.call("GET", path).headers["etag"]
+    same = project.call("GET", path, headers={"if-none-match": tag})
+    assert (same.status_code, same.content) == (304, b"")

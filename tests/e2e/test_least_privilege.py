@@ -150,6 +150,16 @@ def test_a_body_in_s3_is_sent_shown_tried_and_made_again(
     assert clients("s3").get_object(**where, Key=name)["LastModified"] >= stored["LastModified"]
 
 
+def test_who_waits_takes_a_slot_with_the_rooms_own_role(project: ApiProject) -> None:
+    endpoint = project.endpoint("/lp/wait", Step(status=500), retry_schedule=[600])
+    project.subscription(endpoint)
+    posted = project.post({"type": "waited.for", "data": {}}, prefer="wait=1")
+    assert posted.headers["preference-applied"] == "wait=1"
+    shown = project.call("GET", f"/v1/events/{posted.json()['id']}?wait=1")
+    assert shown.json()["status"] == "delivering"
+    assert "retry-after" not in shown.headers
+
+
 def test_lists_and_their_cursor(project: ApiProject) -> None:
     endpoint = project.endpoint("/lp/list")
     project.subscription(endpoint)

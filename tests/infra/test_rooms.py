@@ -12,14 +12,14 @@ from tests.infra.conftest import Template
 SHARED = {"LEDGER_TABLE", "REGISTRY_TABLE", "BLOBS_BUCKET", "STAGE"}
 LANES = {"DELIVER_QUEUE_URL", "SLOW_QUEUE_URL"}
 ENVIRONMENT = {
-    "ingest": {"MATCH_QUEUE_URL", "MAX_BODY_BYTES"},
+    "ingest": {"MATCH_QUEUE_URL", "MAX_BODY_BYTES", "MAX_WAITERS"},
     "match": LANES,
     "deliver": LANES | {"ALLOW_LOOPBACK"},
     "notify": {"BUS_NAME", "DELIVER_QUEUE_URL", "STATISTICS"},
     "sweep": LANES
     | {"MATCH_QUEUE_URL", "MATCH_DLQ_URL", "DELIVER_DLQ_URL", "SLOW_DLQ_URL"}
     | {"AUDIT_FIRST_SECONDS", "AUDIT_SECOND_SECONDS"},
-    "query": {"STATISTICS"},
+    "query": {"STATISTICS", "MAX_WAITERS"},
     "manage": LANES | {"MATCH_QUEUE_URL", "ALLOW_LOOPBACK"},
 }
 TIMEOUTS = {
@@ -107,10 +107,10 @@ def test_only_the_room_that_compiles_snapshots_writes_them() -> None:
     assert writers == {"sweep"}
 
 
-def test_query_reads_and_may_once_insert_a_key() -> None:
+def test_query_reads_and_writes_a_key_once_and_slots_of_who_waits() -> None:
     reading = ("dynamodb:BatchGet", "dynamodb:Query", "s3:Get", "logs:")
     others = {action for action in ROOMS["query"].actions if not action.startswith(reading)}
-    assert others == {"dynamodb:PartiQLInsert"}
+    assert others == {"dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"}
 
 
 def test_the_registry_is_written_by_few() -> None:

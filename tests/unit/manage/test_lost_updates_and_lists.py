@@ -9,7 +9,7 @@ from tests.unit.manage.room import Room
 # Lost updates
 
 
-def test_of_twenty_updates_from_one_version_one_wins(room: Room) -> None:
+def test_fc_58_of_twenty_updates_from_one_version_one_wins(room: Room) -> None:
     path = f"/v1/endpoints/{room.endpoint()['id']}"
 
     def patch(number: int) -> int:
@@ -46,7 +46,7 @@ def test_without_a_tag_every_update_is_made(room: Room) -> None:
         ("", 400),
     ],
 )
-def test_what_if_match_may_say(room: Room, tag: str, status: int) -> None:
+def test_fc_58_what_if_match_may_say(room: Room, tag: str, status: int) -> None:
     path = f"/v1/endpoints/{room.endpoint()['id']}"
     assert room.call("PATCH", path, {"description": "x"}, if_match=tag).status == status
     for verb in ("disable", "rotate-secret"):
@@ -56,7 +56,7 @@ def test_what_if_match_may_say(room: Room, tag: str, status: int) -> None:
     assert room.call("DELETE", made, if_match=tag).status == (204 if status == 200 else status)
 
 
-def test_a_known_version_is_answered_with_304(room: Room) -> None:
+def test_fc_58_a_known_version_is_answered_with_304(room: Room) -> None:
     path = f"/v1/endpoints/{room.endpoint()['id']}"
     seen = room.call("GET", path, if_none_match='"v1"')
     assert (seen.status, seen.text, seen.headers["etag"]) == (304, None, '"v1"')
