@@ -91,7 +91,8 @@ ROOMS: dict[str, Permissions] = {
         consumes=("deliver", "slow"),
         objects=(READ_BODIES,),
     ),
-    "notify": Permissions(ledger=WRITE, stream=True, bus=True),  # inserts: statistics
+    # Inserts: statistics, and the events of operational webhooks.
+    "notify": Permissions(ledger=WRITE, registry=GET, sends=("deliver",), stream=True, bus=True),
     "sweep": Permissions(
         ledger=(*WRITE, STORE, "dynamodb:Query"),
         indexes=("due",),

@@ -113,7 +113,12 @@ class WholeApi:
         scopes: tuple[Scope, ...] = ("admin", "write", "read")
         registry, world = self.world.registry, self.world
         desk = ProjectDesk(
-            registry.projects, registry.keys, world.clock, world.chance.random.randbytes, new_token
+            registry.projects,
+            registry.keys,
+            registry.endpoints,
+            world.clock,
+            world.chance.random.randbytes,
+            new_token,
         )
         project, made = create_project(
             {"name": name, "allow_http": True}, {scope: [scope] for scope in scopes}, desk=desk

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from typing import Any
@@ -12,7 +12,12 @@ from hooktrace.adapters.ledger import TableLedger
 from hooktrace.adapters.memory.queue import MemoryQueue, Message
 from hooktrace.adapters.memory.registry import MemoryRegistryTable
 from hooktrace.adapters.memory.table import MemoryBlobs, MemoryTable
-from hooktrace.adapters.records import decode_batch, events_to_roll_up, status_changes
+from hooktrace.adapters.records import (
+    decode_batch,
+    events_to_roll_up,
+    health_changes,
+    status_changes,
+)
 from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.stats import TableStats, happenings
 from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest, SendResult
@@ -20,6 +25,7 @@ from hooktrace.domain.events import EventRecord, Payload
 from hooktrace.domain.ids import ProjectId, ulid
 from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1
 from hooktrace.domain.new_event import NewEvent
+from hooktrace.domain.notifications import Notification, health_notification, notification_of
 from hooktrace.domain.registry import Endpoint, Project, SigningSecret, Subscription
 from hooktrace.domain.signing import new_secret
 from hooktrace.usecases.cached_projects import CachedProjects
@@ -34,6 +40,7 @@ from hooktrace.usecases.read_trace import ReadTrace, Trace
 from hooktrace.usecases.roll_up_events import RollUpEvents
 from hooktrace.usecases.steer_delivery import SteerDelivery
 from hooktrace.usecases.sweep import Ages, Sweep
+from hooktrace.usecases.tell_status import TellStatus
 
 START_MS = 1_790_000_000_000
 
@@ -140,6 +147,7 @@ class World:
         self.pool: Executor = AtOnce()
         self.ages = ages or Ages()
         self.statistics = statistics
+        self.bus: list[Notification] = []
         self.project = self.new_project("main")
 
     # -- what exists ----------------------------------------------------------------------
@@ -247,6 +255,22 @@ class World:
             ledger=self.ledger, payloads=self.ledger, clock=self.clock, chance=self.chance
         )
 
+    def teller(self, **instead: Any) -> TellStatus:
+        """A notify worker with nothing cached; `instead` replaces collaborators."""
+        parts: dict[str, Any] = {
+            "projects": CachedProjects(self.registry.projects, self.clock),
+            "bus": self,
+            "ledger": self.ledger,
+            "queue": self.deliver_queue,
+            "clock": self.clock,
+            "chance": self.chance,
+        }
+        return TellStatus(**(parts | instead))
+
+    def publish(self, notifications: Sequence[Notification]) -> None:
+        """The bus: remembers what it was told."""
+        self.bus += notifications
+
     def sweep(self) -> Any:
         """One round of the sweep."""
         return Sweep(
@@ -297,6 +321,10 @@ class World:
         refs = dict.fromkeys(events_to_roll_up(status_changes({"Records": records})))
         if refs:
             self.roll_up().run(refs)
+        changes = status_changes({"Records": records})
+        healths = health_changes({"Records": records})
+        notable = [*map(notification_of, changes), *map(health_notification, healths)]
+        self.teller().run([one for one in notable if one is not None])
         if self.statistics:
             KeepStats(stats=TableStats(self.table)).run(happenings({"Records": records}))
 
@@ -310,6 +338,8 @@ class World:
                 self.deliver_once()
             else:
                 self.notify()
+                if any(m.visible_ms <= now for m in self.deliver_queue.messages):
+                    continue  # operational webhooks
                 return
         raise AssertionError("the queues never came to rest")
 

@@ -41,10 +41,17 @@ class WrongEnvironment(Exception):  # noqa: N818 - named for what it says
 
 def bootstrap(name: str, *, allow_http: bool, table: RegistryTable) -> dict[str, str]:
     """A project with an admin key and a key for sending and reading; their tokens."""
-    fields = ProjectCreate(name=name, allow_http=allow_http).model_dump()
+    fields = ProjectCreate(name=name, allow_http=allow_http).settings()
     clock = SystemClock()
     registry = registry_on(table, MemoryBlobs(), clock.now_ms)
-    desk = ProjectDesk(registry.projects, registry.keys, clock, secrets.token_bytes, new_token)
+    desk = ProjectDesk(
+        registry.projects,
+        registry.keys,
+        registry.endpoints,
+        clock,
+        secrets.token_bytes,
+        new_token,
+    )
     project, (admin, api) = create_project(
         fields, {"admin": ("admin",), "api": ("write", "read")}, desk=desk
     )

@@ -128,6 +128,7 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
             responses={202: AcceptedEvent},
             problems=(
                 "invalid_event_type",
+                "reserved_event_type",
                 "invalid_idempotency_key",
                 "idempotency_key_reused",
                 "unmatched",

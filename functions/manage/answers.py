@@ -13,6 +13,13 @@ from hooktrace.usecases.manage_endpoints import Keyed
 from hooktrace.usecases.manage_projects import NewKey
 
 
+class NotificationsView(Shape):
+    """What the project is told of: the kinds, and the endpoints that get them as webhooks."""
+
+    kinds: list[str]
+    endpoint_ids: list[str]
+
+
 class ProjectView(Shape):
     """A project."""
 
@@ -21,6 +28,7 @@ class ProjectView(Shape):
     allow_http: bool
     retention_days: int
     redact_actual: bool
+    notifications: NotificationsView
     created_at: str
 
 
@@ -216,6 +224,10 @@ def project_view(project: Project) -> dict[str, object]:
         "allow_http": project.allow_http,
         "retention_days": project.retention_days,
         "redact_actual": project.redact_actual,
+        "notifications": {
+            "kinds": list(project.notifications.chosen),
+            "endpoint_ids": list(project.notifications.endpoint_ids),
+        },
         "created_at": rfc3339(project.created_ms),
     }
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StrictBool
 from pydantic_core import PydanticCustomError
 
 from hooktrace.api.http import Shape
+from hooktrace.domain.notification_kinds import KINDS, NotificationChoice
 
 MAX_HEADERS = 20
 MAX_METADATA = 20
@@ -106,6 +107,36 @@ MetadataName = Annotated[Text, Field(min_length=1, max_length=64)]
 MetadataValue = Annotated[Text, Field(max_length=512)]
 Metadata = Annotated[dict[MetadataName, MetadataValue], Field(max_length=MAX_METADATA)]
 Scope = Literal["admin", "write", "read"]
+NotificationKind = Literal[
+    "event.discarded",
+    "event.rejected",
+    "event.partial",
+    "event.failed",
+    "event.succeeded",
+    "delivery.failed",
+    "delivery.recovered",
+    "delivery.succeeded",
+    "endpoint.warned",
+    "endpoint.disabled",
+    "endpoint.recovered",
+    "operation.completed",
+]
+
+
+class Notifications(Shape):
+    """What the project is told of. Set as a whole: a member that is left out has its default."""
+
+    kinds: Annotated[list[NotificationKind], Field(max_length=50)] | None = None
+    """Which kinds, on the bus and at the endpoints. Null: whatever needs attention."""
+    endpoint_ids: Annotated[
+        list[Annotated[str, Field(pattern=r"^ep_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]],
+        Field(max_length=10),
+    ] = Field(default_factory=list)
+    """Endpoints of this project that get each notification as an operational webhook."""
+
+    def choice(self) -> NotificationChoice:
+        kinds = None if self.kinds is None else tuple(k for k in KINDS if k in self.kinds)
+        return NotificationChoice(kinds, tuple(dict.fromkeys(self.endpoint_ids)))
 
 
 class ProjectPatch(Shape):
@@ -115,6 +146,14 @@ class ProjectPatch(Shape):
     allow_http: bool = False
     retention_days: Annotated[int, Field(ge=1, le=365)] = 30
     redact_actual: bool = False
+    notifications: Notifications = Field(default_factory=Notifications)
+
+    def settings(self) -> dict[str, Any]:
+        """The fields of a `Project` that the caller set."""
+        given = self.model_dump(exclude_unset=True)
+        if "notifications" in given:
+            given["notifications"] = self.notifications.choice()
+        return given
 
 
 class ProjectCreate(ProjectPatch):

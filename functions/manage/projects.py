@@ -37,6 +37,7 @@ def project_routes(wired: Wired) -> tuple[Route, ...]:
             tags=PROJECTS,
             body=ProjectCreate,
             responses={201: NewProjectView},
+            problems=("unknown_reference",),
         ),
         Route(
             method="GET",
@@ -70,7 +71,7 @@ def project_routes(wired: Wired) -> tuple[Route, ...]:
             tags=PROJECTS,
             body=ProjectPatch,
             responses={200: ProjectView},
-            problems=("not_found", "precondition_failed", "invalid_header"),
+            problems=("not_found", "precondition_failed", "invalid_header", "unknown_reference"),
             headers=("If-Match",),
         ),
         Route(
@@ -114,7 +115,7 @@ def project_routes(wired: Wired) -> tuple[Route, ...]:
 def _create_project(wired: Wired, request: Request) -> Response:
     given = read_json(request, ProjectCreate)
     desk = wired().projects
-    project, keys = use.create_project(given.model_dump(), {"admin": ("admin",)}, desk=desk)
+    project, keys = use.create_project(given.settings(), {"admin": ("admin",)}, desk=desk)
     body = project_view(project) | {"admin_key": new_key_view(keys[0])}
     return created(f"/v1/projects/{project.id}", project.version, body)
 
@@ -136,7 +137,7 @@ def _update_project(wired: Wired, request: Request) -> Response:
     project = use.update_project(
         request.project_id,
         project_id,
-        given.model_dump(exclude_unset=True),
+        given.settings(),
         check=if_match(request),
         desk=wired().projects,
     )

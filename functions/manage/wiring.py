@@ -61,7 +61,12 @@ def wired() -> Desks:
     traces = ReadTrace(ledger=ledger, payloads=ledger, shelf=ledger, clock=clock)
     return Desks(
         projects=ProjectDesk(
-            registry.projects, registry.keys, clock, secrets.token_bytes, new_token
+            registry.projects,
+            registry.keys,
+            registry.endpoints,
+            clock,
+            secrets.token_bytes,
+            new_token,
         ),
         endpoints=EndpointDesk(
             registry.projects,

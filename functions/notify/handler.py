@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.notify.wiring import event_bus, keep_stats, roll_up_events
+from functions.notify.wiring import keep_stats, roll_up_events, tell_status
 from hooktrace.adapters.records import (
     events_to_roll_up,
     health_changes,
@@ -16,7 +16,7 @@ from hooktrace.domain.notifications import health_notification, notification_of
 
 
 def handle(event: dict[str, Any], _context: object) -> None:
-    """Rolls up the events whose deliveries ended, tells the bus what needs attention, then counts.
+    """Rolls up the events whose deliveries ended, tells what the projects want to know, counts.
 
     Unavailable repeats the whole batch: a roll-up recomputes, a notification has its id again,
     and the statistics know what they have counted.
@@ -25,9 +25,8 @@ def handle(event: dict[str, Any], _context: object) -> None:
     refs = dict.fromkeys(events_to_roll_up(changes))
     changed = roll_up_events().run(refs) if refs else []
     notable = [*map(notification_of, changes), *map(health_notification, health_changes(event))]
-    told = [one for one in notable if one is not None]
-    if told:
-        event_bus().publish(told)
+    candidates = [one for one in notable if one is not None]
+    told = tell_status().run(candidates) if candidates else []
     keep_stats(event)
     print_line(
         {

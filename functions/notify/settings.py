@@ -6,11 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Settings(BaseModel):
-    """Names of table, bucket and bus."""
+    """Names of tables, bucket, bus and queue."""
 
     model_config = ConfigDict(frozen=True)
 
     ledger_table: str = Field(alias="LEDGER_TABLE")
+    registry_table: str = Field(alias="REGISTRY_TABLE")
     blobs_bucket: str = Field(alias="BLOBS_BUCKET")
+    deliver_queue_url: str = Field(alias="DELIVER_QUEUE_URL")
     bus_name: str = Field(default="hooktrace", alias="BUS_NAME")
     statistics: bool = Field(default=True, alias="STATISTICS")

@@ -10,13 +10,18 @@ from typing import Any
 from functions.notify.settings import Settings
 from hooktrace.adapters.aws import client
 from hooktrace.adapters.bus import EventBus
+from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.dynamodb.table import DynamoTable
 from hooktrace.adapters.ledger import TableLedger
+from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.s3 import S3Blobs
+from hooktrace.adapters.sqs import SqsQueue
 from hooktrace.adapters.stats import TableStats, happenings
 from hooktrace.adapters.system import SystemChance, SystemClock
+from hooktrace.usecases.cached_projects import CachedProjects
 from hooktrace.usecases.keep_stats import KeepStats
 from hooktrace.usecases.roll_up_events import RollUpEvents
+from hooktrace.usecases.tell_status import TellStatus
 
 
 @cache
@@ -25,18 +30,36 @@ def _settings() -> Settings:
 
 
 @cache
-def event_bus() -> EventBus:
-    """Where notifications go."""
-    return EventBus(client("events"), _settings().bus_name)
+def _blobs() -> S3Blobs:
+    return S3Blobs(lambda: client("s3"), _settings().blobs_bucket)
+
+
+@cache
+def _ledger() -> TableLedger:
+    return TableLedger(DynamoTable(client("dynamodb"), _settings().ledger_table), _blobs())
 
 
 @cache
 def roll_up_events() -> RollUpEvents:
     """The use case on the real adapters."""
-    settings = _settings()
-    blobs = S3Blobs(lambda: client("s3"), settings.blobs_bucket)
-    ledger = TableLedger(DynamoTable(client("dynamodb"), settings.ledger_table), blobs)
-    return RollUpEvents(ledger=ledger, payloads=ledger, clock=SystemClock(), chance=SystemChance())
+    ledger, clock, chance = _ledger(), SystemClock(), SystemChance()
+    return RollUpEvents(ledger=ledger, payloads=ledger, clock=clock, chance=chance)
+
+
+@cache
+def tell_status() -> TellStatus:
+    """The use case on the real adapters."""
+    settings, clock = _settings(), SystemClock()
+    table = DynamoRegistryTable(client("dynamodb"), settings.registry_table)
+    registry = registry_on(table, _blobs(), clock.now_ms)
+    return TellStatus(
+        projects=CachedProjects(registry.projects, clock),
+        bus=EventBus(client("events"), settings.bus_name),
+        ledger=_ledger(),
+        queue=SqsQueue(client("sqs"), settings.deliver_queue_url),
+        clock=clock,
+        chance=SystemChance(),
+    )
 
 
 @cache

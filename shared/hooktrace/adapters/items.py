@@ -156,8 +156,9 @@ def event_item(record: EventRecord) -> Item:
     }
     if record.packed is not None:
         item["b"] = {"B": record.packed}
-    if record.report is not None:
-        item["r"] = _blob([_slim(record.report), plan_rows(record.plan)])
+    if record.report is not None or record.plan:
+        slim = None if record.report is None else _slim(record.report)
+        item["r"] = _blob([slim, plan_rows(record.plan)])
     _maybe(
         item,
         {

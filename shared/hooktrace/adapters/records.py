@@ -10,6 +10,7 @@ from hooktrace.adapters.endpoint_healths import HEALTH, health_record
 from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.ids import EndpointId, EventId, ProjectId, delivery_id
 from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, decode
+from hooktrace.domain.notification_kinds import is_reserved
 from hooktrace.domain.notifications import HealthChange, StatusChange
 from hooktrace.domain.states import DELIVERY_ENDS
 
@@ -88,6 +89,11 @@ def events_to_roll_up(changes: Iterable[StatusChange]) -> Iterator[tuple[Project
             yield change.project_id, change.event_id
 
 
+def _matched_by_none(image: Mapping[str, Any]) -> bool:
+    """Only operational webhooks go to an endpoint without a subscription."""
+    return "m" in image and image["m"]["S"] == ""
+
+
 def _change(record: Mapping[str, Any]) -> StatusChange | None:
     image, old = record.get("NewImage"), record.get("OldImage", {})
     kind, *parts = record["Keys"]["SK"]["S"].split("#")
@@ -107,4 +113,5 @@ def _change(record: Mapping[str, Any]) -> StatusChange | None:
         endpoint_id=EndpointId(f"ep_{parts[1]}") if is_delivery else None,
         attempts=int(image["n"]["N"]) if is_delivery else 0,
         reason=image["e"]["S"] if "e" in image else None,
+        is_operational=_matched_by_none(image) if is_delivery else is_reserved(image["t"]["S"]),
     )

@@ -25,6 +25,7 @@ from pydantic.json_schema import models_json_schema
 
 from hooktrace.api import problems
 from hooktrace.api.exchange import Route
+from hooktrace.api.webhooks import webhooks_and_schemas
 
 Json = dict[str, Any]
 _Model = type[BaseModel]
@@ -92,6 +93,7 @@ def build_document(routes: Sequence[Route], *, version: str) -> Json:
     for route in routes:
         if route.query is not None:
             schemas.pop(_name(refs, route.query), None)
+    webhooks, told = webhooks_and_schemas()
     return {
         "openapi": "3.1.0",
         "info": {
@@ -103,8 +105,9 @@ def build_document(routes: Sequence[Route], *, version: str) -> Json:
         "servers": [{"url": "./", "description": "Where this document is served"}],
         "tags": [{"name": tag} for tag in sorted({tag for route in routes for tag in route.tags})],
         "paths": paths,
+        "webhooks": webhooks,
         "components": {
-            "schemas": schemas | {"Problem": _PROBLEM, "ProblemError": _PROBLEM_ERROR},
+            "schemas": schemas | told | {"Problem": _PROBLEM, "ProblemError": _PROBLEM_ERROR},
             "securitySchemes": {
                 "apiKey": {
                     "type": "http",

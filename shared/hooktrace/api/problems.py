@@ -42,6 +42,7 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "unknown_field": ProblemKind(400, "The body has a member that this call does not know"),
     "invalid_field": ProblemKind(400, "A member has a value that is not allowed"),
     "invalid_event_type": ProblemKind(400, "The event type is not valid"),
+    "reserved_event_type": ProblemKind(400, "The event type is reserved"),
     "invalid_idempotency_key": ProblemKind(400, "The idempotency key is not valid"),
     "missing_parameter": ProblemKind(400, "A required parameter is missing"),
     "unknown_parameter": ProblemKind(400, "The query has a parameter that is not known"),

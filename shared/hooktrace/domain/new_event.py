@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hooktrace.domain.errors import Fault, InvalidInput
 from hooktrace.domain.event_types import check_event_type
 from hooktrace.domain.events import Payload
+from hooktrace.domain.notification_kinds import is_reserved
 from hooktrace.domain.strict_json import ParsedObject, parse_object
 from hooktrace.domain.times import is_rfc3339
 
@@ -105,6 +106,10 @@ def _type(parsed: ParsedObject) -> str:
     value = parsed.members["type"]
     if not isinstance(value, str):
         raise _refuse("/type", "`type` must be a string such as `order.created`.")
+    if is_reserved(value):
+        message = "Event types that begin with `hooktrace.` are those of operational webhooks."
+        fault = Fault("/type", "reserved_event_type", message)
+        raise InvalidInput("reserved_event_type", message, (fault,))
     try:
         return check_event_type(value)
     except InvalidInput as error:

@@ -16,14 +16,16 @@ EVENT_KINDS = {
     EventStatus.REJECTED: "event.rejected",
     EventStatus.PARTIAL: "event.partial",
     EventStatus.FAILED: "event.failed",
+    EventStatus.SUCCEEDED: "event.succeeded",
 }
-ENDPOINT_KINDS = ("endpoint.warned", "endpoint.disabled", "endpoint.recovered")
-KINDS = (*EVENT_KINDS.values(), "delivery.failed", "delivery.recovered", *ENDPOINT_KINDS)
 
 
 @dataclass(frozen=True, slots=True)
 class StatusChange:
-    """A record of the ledger went from one status to another (None: it is new)."""
+    """A record of the ledger went from one status to another (None: it is new).
+
+    `is_operational`: of an event that itself tells a notification, or of its delivery.
+    """
 
     project_id: ProjectId
     event_id: EventId
@@ -36,6 +38,7 @@ class StatusChange:
     endpoint_id: EndpointId | None = None
     attempts: int = 0
     reason: str | None = None
+    is_operational: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class HealthChange:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One message for the bus. `id` is the same whenever the same change is told again.
+    """One message to tell. `id` is the same whenever the same change is told again.
 
     `about` is the event or endpoint that it is about: those about one keep their order.
     """
@@ -59,9 +62,17 @@ class Notification:
     at_ms: int
     detail: dict[str, Any]
 
+    @property
+    def project_id(self) -> ProjectId:
+        return ProjectId(self.detail["project_id"])
+
 
 def notification_of(change: StatusChange) -> Notification | None:
-    """What is told about this change: what needs attention, and its end; successes are not."""
+    """What may be told about this change; whether it is, its project chooses.
+
+    Nothing is told about operational webhooks: a notification about a notification would have
+    no end.
+    """
     kind = _kind(change)
     if kind is None:
         return None
@@ -86,14 +97,15 @@ def notification_of(change: StatusChange) -> Notification | None:
 
 
 def _kind(change: StatusChange) -> str | None:
-    if change.before == change.after:
+    if change.before == change.after or change.is_operational:
         return None
     if change.delivery_id is None:
         return EVENT_KINDS.get(EventStatus(change.after))
     if change.after == DeliveryStatus.FAILED:
         return "delivery.failed"
-    recovered = change.after == DeliveryStatus.SUCCEEDED and change.attempts > 1
-    return "delivery.recovered" if recovered else None
+    if change.after == DeliveryStatus.SUCCEEDED:
+        return "delivery.recovered" if change.attempts > 1 else "delivery.succeeded"
+    return None
 
 
 def health_notification(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hooktrace.domain.errors import HooktraceError, InvalidInput
 from hooktrace.domain.errors import NotFound as NotFound
+from hooktrace.domain.notification_kinds import DEFAULT_CHOICE, NotificationChoice
 
 if TYPE_CHECKING:
     from hooktrace.domain.matching import MatchRow
@@ -48,6 +49,7 @@ class Project:
     allow_http: bool = False
     retention_days: int = DEFAULT_RETENTION_DAYS
     redact_actual: bool = False
+    notifications: NotificationChoice = DEFAULT_CHOICE
     version: int = 1
 
 

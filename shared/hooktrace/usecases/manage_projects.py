@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hooktrace.domain.errors import InvalidInput
+from hooktrace.domain.errors import Fault, InvalidInput
 from hooktrace.domain.ids import ulid
 from hooktrace.domain.keys import Scope, StoredKey
+from hooktrace.domain.notification_kinds import NotificationChoice
 from hooktrace.domain.registry import Project
 from hooktrace.ports import Clock
-from hooktrace.registry_ports import KeyStore, ProjectStore
+from hooktrace.registry_ports import EndpointStore, KeyStore, ProjectStore
 from hooktrace.usecases.amend import VersionCheck, amend, current
 
 KEYS_PER_PROJECT = 100
@@ -27,6 +28,7 @@ class ProjectDesk:
 
     projects: ProjectStore
     keys: KeyStore
+    endpoints: EndpointStore
     clock: Clock
     random_bytes: Callable[[int], bytes]
     make_token: Callable[[str], tuple[str, str]]
@@ -43,9 +45,13 @@ class NewKey:
 def create_project(
     fields: Mapping[str, Any], keys: Mapping[str, Iterable[Scope]], *, desk: ProjectDesk
 ) -> tuple[Project, list[NewKey]]:
-    """A new project with its first keys (name to scopes), all or nothing."""
+    """A new project with its first keys (name to scopes), all or nothing.
+
+    Raises InvalidInput for endpoints to notify: a new project has none.
+    """
     now_ms = desk.clock.now_ms()
     project_id = f"prj_{ulid(now_ms, desk.random_bytes(10))}"
+    _check_recipients(project_id, fields, desk)
     project = Project(id=project_id, created_ms=now_ms, **fields)
     made = [_new_key(project_id, name, scopes, desk) for name, scopes in keys.items()]
     desk.projects.create_project(project, [new.key for new in made])
@@ -65,7 +71,11 @@ def update_project(
     check: VersionCheck,
     desk: ProjectDesk,
 ) -> Project:
-    """Sets the given fields. Raises NotFound, PreconditionFailed."""
+    """Sets the given fields. Raises NotFound, PreconditionFailed, and InvalidInput for endpoints
+    to notify that the project does not have."""
+    # The project first: to somebody else's id a bad endpoint must not answer otherwise.
+    get_project(caller, project_id, desk=desk)
+    _check_recipients(project_id, changes, desk)
     return amend(
         lambda: _own(caller, project_id, desk),
         lambda before: replace(before, **changes),
@@ -93,6 +103,21 @@ def list_keys(project_id: str, *, desk: ProjectDesk) -> list[StoredKey]:
 def revoke_key(project_id: str, key_id: str, *, desk: ProjectDesk) -> None:
     """Ends a key; rooms that have it cached take it for up to 30 s more. Raises NotFound."""
     desk.keys.revoke_key(project_id, key_id)
+
+
+def _check_recipients(project_id: str, fields: Mapping[str, Any], desk: ProjectDesk) -> None:
+    choice = fields.get("notifications")
+    if not isinstance(choice, NotificationChoice) or not choice.endpoint_ids:
+        return
+    known = desk.endpoints.get_endpoints(project_id, choice.endpoint_ids)
+    message = "There is no such endpoint in this project."
+    faults = tuple(
+        Fault(f"/notifications/endpoint_ids/{place}", "unknown_reference", message)
+        for place, identifier in enumerate(choice.endpoint_ids)
+        if identifier not in known
+    )
+    if faults:
+        raise InvalidInput("unknown_reference", message, faults)
 
 
 def _own(caller: str, project_id: str, desk: ProjectDesk) -> Project | None:

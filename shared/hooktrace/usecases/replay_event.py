@@ -8,6 +8,8 @@ from hooktrace.domain.errors import Conflict, NotFound, Unavailable
 from hooktrace.domain.events import PLAN_INLINE, EventRecord, Payload, PlannedDelivery
 from hooktrace.domain.filters import FilterEvent
 from hooktrace.domain.ids import EndpointId, ProjectId, SubscriptionId
+from hooktrace.domain.notification_kinds import is_reserved
+from hooktrace.domain.operational import next_round
 from hooktrace.domain.registry import Project
 from hooktrace.domain.states import EventStatus, check_event
 from hooktrace.domain.strict_json import parse_value
@@ -81,6 +83,8 @@ class ReplayEvent:
     def _next_round(
         self, event: EventRecord, payload: Payload
     ) -> tuple[EventRecord, tuple[PlannedDelivery, ...]]:
+        if is_reserved(event.type):
+            return self._again(event)
         seen = FilterEvent(event.type, payload.headers, parse_value(payload.data))
         decision = self._sets.get(event.project_id).match(seen)
         before = list(planned(event, self._payloads))
@@ -98,6 +102,18 @@ class ReplayEvent:
             write_token=self._chance.token(),
         )
         return (self._planned(after, before, added) if added else after), added
+
+    def _again(self, event: EventRecord) -> tuple[EventRecord, tuple[PlannedDelivery, ...]]:
+        """An operational event matches no subscription: it goes to its own endpoints again."""
+        before = list(planned(event, self._payloads))
+        added = next_round(before, max(one.replay for one in before) + 1)
+        after = replace(
+            event,
+            version=event.version + 1,
+            updated_ms=self._clock.now_ms(),
+            write_token=self._chance.token(),
+        )
+        return self._planned(after, before, added), added
 
     def _planned(
         self, event: EventRecord, before: list[PlannedDelivery], added: tuple[PlannedDelivery, ...]

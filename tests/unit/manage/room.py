@@ -168,7 +168,9 @@ def make_room(*, allow_loopback: bool) -> Room:
     clock, events = FakeClock(), FakeEvents()
     registry = registry_on(MemoryRegistryTable(), MemoryBlobs(), clock.now_ms)
     parts = SimpleNamespace(
-        projects=ProjectDesk(registry.projects, registry.keys, clock, os.urandom, new_token),
+        projects=ProjectDesk(
+            registry.projects, registry.keys, registry.endpoints, clock, os.urandom, new_token
+        ),
         endpoints=EndpointDesk(
             registry.projects,
             registry.endpoints,

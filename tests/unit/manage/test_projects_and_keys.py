@@ -125,3 +125,53 @@ def test_secrets_and_tokens_never_reach_the_log(room: Room) -> None:
     assert token.split("_")[2] not in lines
     assert secret not in lines
     assert "sesame" not in lines
+
+
+def test_a_project_chooses_what_it_is_told_and_where(room: Room) -> None:
+    path = f"/v1/projects/{room.projects['P']}"
+    before = room.call("GET", path).json["notifications"]
+    assert "delivery.failed" in before["kinds"]
+    assert "delivery.succeeded" not in before["kinds"]
+    assert before["endpoint_ids"] == []
+    endpoint = room.endpoint()["id"]
+    choice = {"kinds": ["event.succeeded", "delivery.failed"], "endpoint_ids": [endpoint]}
+    changed = room.call("PATCH", path, {"notifications": choice})
+    assert changed.status == 200
+    assert changed.json["notifications"] == {
+        "kinds": ["delivery.failed", "event.succeeded"],
+        "endpoint_ids": [endpoint],
+    }
+    assert room.call("GET", path).json == changed.json
+    back = room.call("PATCH", path, {"notifications": {}})
+    assert back.json["notifications"] == before
+    none = room.call("PATCH", path, {"notifications": {"kinds": []}})
+    assert none.json["notifications"] == {"kinds": [], "endpoint_ids": []}
+    assert room.call("GET", path).json == none.json
+
+
+@pytest.mark.parametrize(
+    ("choice", "pointer", "status"),
+    [
+        ({"kinds": ["event.exploded"]}, "/notifications/kinds/0", 400),
+        ({"kinds": "event.failed"}, "/notifications/kinds", 400),
+        ({"endpoint_ids": ["x"]}, "/notifications/endpoint_ids/0", 400),
+        ({"endpoints": []}, "/notifications/endpoints", 400),
+        ({"endpoint_ids": ["ep_01M3250V00YPRPA8JAB2VS3201"]}, "/notifications/endpoint_ids/0", 422),
+    ],
+)
+def test_a_choice_that_cannot_be_is_refused(
+    room: Room, choice: dict[str, object], pointer: str, status: int
+) -> None:
+    path = f"/v1/projects/{room.projects['P']}"
+    refused = room.call("PATCH", path, {"notifications": choice})
+    assert refused.status == status
+    assert [fault["pointer"] for fault in refused.json["errors"]] == [pointer]
+
+
+def test_another_projects_endpoint_cannot_be_told(room: Room) -> None:
+    endpoint = room.endpoint()["id"]
+    choice = {"notifications": {"endpoint_ids": [endpoint]}}
+    path = f"/v1/projects/{room.projects['Q']}"
+    refused = room.call("PATCH", path, choice, key="Q:admin")
+    assert (refused.status, refused.json["code"]) == (422, "unknown_reference")
+    assert room.call("PATCH", path, choice).status == 404

@@ -10,6 +10,7 @@ import pytest
 from hooktrace.adapters.bus import EventBus
 from hooktrace.adapters.records import status_changes
 from hooktrace.domain.errors import Unavailable
+from hooktrace.domain.notification_kinds import FAILURE_KINDS
 from hooktrace.domain.notifications import Notification, notification_of
 from tests.world import World
 
@@ -44,7 +45,8 @@ def bus_on(client: Any) -> EventBus:
 def told(world: World) -> list[Notification]:
     records = [r for r in world.table.stream if r["dynamodb"]["Keys"]["SK"]["S"][0] in "ED"]
     changes = status_changes({"Records": records})
-    return [one for one in map(notification_of, changes) if one is not None]
+    notable = [one for one in map(notification_of, changes) if one is not None]
+    return [one for one in notable if one.kind in FAILURE_KINDS]
 
 
 def test_what_needs_attention_is_told_and_successes_are_not() -> None:

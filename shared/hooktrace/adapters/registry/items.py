@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from hooktrace.adapters.registry.table import Item, Key
 from hooktrace.domain.keys import StoredKey
+from hooktrace.domain.notification_kinds import DEFAULT_CHOICE, NotificationChoice
 from hooktrace.domain.registry import Changes, Endpoint, Project, SigningSecret, Subscription
 
 if TYPE_CHECKING:
@@ -136,12 +137,22 @@ def project_item(project: Project) -> Item:
         "allow_http": project.allow_http,
         "retention_days": project.retention_days,
         "redact_actual": project.redact_actual,
+        "notifications": _choice_fields(project.notifications),
     }
     return to_item(project_key(project.id), fields, version=project.version)
 
 
+def _choice_fields(choice: NotificationChoice) -> dict[str, Any] | None:
+    """None for the default, which older items do not have either."""
+    if choice == DEFAULT_CHOICE:
+        return None
+    kinds = {} if choice.kinds is None else {"kinds": choice.kinds}
+    return kinds | {"endpoint_ids": choice.endpoint_ids}
+
+
 def project_of(item: Item) -> Project:
     fields = fields_of(item)
+    fields["notifications"] = NotificationChoice(**fields.get("notifications", {}))
     return Project(id=item["PK"]["S"].partition("#")[2], version=fields.pop("v"), **fields)
 
 
