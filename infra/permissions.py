@@ -86,7 +86,7 @@ ROOMS: dict[str, Permissions] = {
     ),
     "deliver": Permissions(
         ledger=(*WRITE, STORE),
-        registry=(*GET, PUT),  # an answer of 410 disables the endpoint
+        registry=(*GET, PUT),  # 410, or 5 days of failures, disable the endpoint
         sends=("deliver",),
         consumes=("deliver", "slow"),
         objects=(READ_BODIES,),
@@ -95,7 +95,7 @@ ROOMS: dict[str, Permissions] = {
     "notify": Permissions(ledger=WRITE, registry=GET, sends=("deliver",), stream=True, bus=True),
     "sweep": Permissions(
         ledger=(*WRITE, STORE, "dynamodb:Query"),
-        indexes=("due",),
+        indexes=("due", "attention"),
         registry=(*READ, DELETE, PUT),
         sends=("match", "deliver"),
         drains=("match_dlq", "deliver_dlq", "slow_dlq"),
@@ -110,6 +110,7 @@ ROOMS: dict[str, Permissions] = {
     ),
     "manage": Permissions(
         ledger=(*WRITE, STORE, "dynamodb:Query"),
+        indexes=("by_endpoint", "attention"),  # health, and what a disabled endpoint had pending
         registry=(*READ, CHECK, DELETE, PUT),
         sends=("deliver",),
         objects=(READ_BODIES, READ_SNAPSHOTS),  # a replay matches too

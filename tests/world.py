@@ -8,7 +8,9 @@ from concurrent.futures import Executor, Future
 from dataclasses import replace
 from typing import Any
 
+from hooktrace.adapters.endpoint_healths import TableHealths
 from hooktrace.adapters.ledger import TableLedger
+from hooktrace.adapters.lists import TableLists
 from hooktrace.adapters.memory.queue import MemoryQueue, Message
 from hooktrace.adapters.memory.registry import MemoryRegistryTable
 from hooktrace.adapters.memory.table import MemoryBlobs, MemoryTable
@@ -21,6 +23,7 @@ from hooktrace.adapters.records import (
 from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.stats import TableStats, happenings
 from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest, SendResult
+from hooktrace.domain.endpoint_health import LifeTimes
 from hooktrace.domain.events import EventRecord, Payload
 from hooktrace.domain.ids import ProjectId, ulid
 from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1
@@ -32,13 +35,17 @@ from hooktrace.usecases.cached_projects import CachedProjects
 from hooktrace.usecases.claim_attempts import ClaimAttempts
 from hooktrace.usecases.deliver_attempts import DeliverAttempts
 from hooktrace.usecases.delivery_jobs import Done, PutBack
+from hooktrace.usecases.endpoint_life import EndpointLife
 from hooktrace.usecases.ingest_events import Accepted, IngestEvents
 from hooktrace.usecases.keep_stats import KeepStats
+from hooktrace.usecases.manage_endpoints import EndpointDesk
 from hooktrace.usecases.match_events import MatchEvents, NotNow
 from hooktrace.usecases.matching_sets import MatchingSets
+from hooktrace.usecases.read_health import ReadHealth
 from hooktrace.usecases.read_trace import ReadTrace, Trace
 from hooktrace.usecases.roll_up_events import RollUpEvents
 from hooktrace.usecases.steer_delivery import SteerDelivery
+from hooktrace.usecases.stop_deliveries import StopDeliveries
 from hooktrace.usecases.sweep import Ages, Sweep
 from hooktrace.usecases.tell_status import TellStatus
 
@@ -148,6 +155,9 @@ class World:
         self.ages = ages or Ages()
         self.statistics = statistics
         self.bus: list[Notification] = []
+        self.healths = TableHealths(self.table)
+        self.lists = TableLists(self.table)
+        self.times = LifeTimes()
         self.project = self.new_project("main")
 
     # -- what exists ----------------------------------------------------------------------
@@ -243,11 +253,51 @@ class World:
             claims=claims,
             ledger=self.ledger,
             endpoints=self.registry.endpoints,
+            life=self.life(),
             queue=self.deliver_queue,
             sender=self.sender,
             pool=self.pool,
             clock=self.clock,
             chance=self.chance,
+        )
+
+    def life(self) -> EndpointLife:
+        """What keeps the health of endpoints, with nothing cached."""
+        return EndpointLife(
+            endpoints=self.registry.endpoints,
+            healths=self.healths,
+            clock=self.clock,
+            chance=self.chance,
+            times=self.times,
+        )
+
+    def stopping(self, **more: Any) -> StopDeliveries:
+        fields: dict[str, Any] = {"endpoints": self.registry.endpoints} | more
+        return StopDeliveries(
+            stops=self.registry.endpoints,
+            projects=self.registry.projects,
+            life=self.life(),
+            ledger=self.ledger,
+            lists=self.lists,
+            clock=self.clock,
+            chance=self.chance,
+            **fields,
+        )
+
+    def endpoint_desk(self) -> EndpointDesk:
+        """What the manage room manages endpoints with."""
+        return EndpointDesk(
+            self.registry.projects,
+            self.registry.endpoints,
+            self.registry.endpoints,
+            self.clock,
+            self.chance.random.randbytes,
+            allow_loopback=True,
+            life=self.life(),
+            stopping=self.stopping(),
+            health=ReadHealth(
+                healths=self.healths, ledger=self.ledger, lists=self.lists, clock=self.clock
+            ),
         )
 
     def roll_up(self) -> RollUpEvents:
@@ -271,8 +321,14 @@ class World:
         """The bus: remembers what it was told."""
         self.bus += notifications
 
+    @property
+    def told_of_endpoints(self) -> list[Notification]:
+        """What the bus was told about endpoints."""
+        return [one for one in self.bus if one.kind.startswith("endpoint.")]
+
     def sweep(self) -> Any:
         """One round of the sweep."""
+        self.stopping().finish()
         return Sweep(
             projects=self.registry.projects,
             ledger=self.ledger,

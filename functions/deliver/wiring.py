@@ -12,6 +12,7 @@ from functions.deliver.settings import Settings
 from hooktrace.adapters.aws import client
 from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.dynamodb.table import DynamoTable
+from hooktrace.adapters.endpoint_healths import TableHealths
 from hooktrace.adapters.http import HttpSender
 from hooktrace.adapters.ledger import TableLedger
 from hooktrace.adapters.records import is_from_queue
@@ -22,6 +23,7 @@ from hooktrace.adapters.system import SystemChance, SystemClock
 from hooktrace.usecases.cached_projects import CachedProjects
 from hooktrace.usecases.claim_attempts import ClaimAttempts
 from hooktrace.usecases.deliver_attempts import DeliverAttempts
+from hooktrace.usecases.endpoint_life import EndpointLife
 
 THREADS = 10
 
@@ -41,7 +43,8 @@ def deliver_attempts() -> DeliverAttempts:
     """The use case on the real adapters. The threads live as long as the environment."""
     settings = _settings()
     blobs = S3Blobs(lambda: client("s3"), settings.blobs_bucket)
-    ledger = TableLedger(DynamoTable(client("dynamodb"), settings.ledger_table), blobs)
+    ledger_table = DynamoTable(client("dynamodb"), settings.ledger_table)
+    ledger = TableLedger(ledger_table, blobs)
     clock = SystemClock()
     table = DynamoRegistryTable(client("dynamodb"), settings.registry_table)
     registry = registry_on(table, blobs, clock.now_ms)
@@ -60,6 +63,12 @@ def deliver_attempts() -> DeliverAttempts:
         claims=claims,
         ledger=ledger,
         endpoints=registry.endpoints,
+        life=EndpointLife(
+            endpoints=registry.endpoints,
+            healths=TableHealths(ledger_table),
+            clock=clock,
+            chance=chance,
+        ),
         queue=queue,
         sender=HttpSender(
             allow_loopback=settings.allow_loopback, extra_ca_file=settings.extra_ca_file

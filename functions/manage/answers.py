@@ -9,8 +9,9 @@ from hooktrace.domain.ids import ulid_ms
 from hooktrace.domain.keys import StoredKey
 from hooktrace.domain.registry import Endpoint, Project, Subscription
 from hooktrace.domain.times import rfc3339
-from hooktrace.usecases.manage_endpoints import Keyed
+from hooktrace.usecases.manage_endpoints import Enabled, Keyed
 from hooktrace.usecases.manage_projects import NewKey
+from hooktrace.usecases.read_health import HealthReport
 
 
 class NotificationsView(Shape):
@@ -122,6 +123,48 @@ class EndpointView(Shape):
     """What verifies `v1a` signatures, newest first."""
     created_at: str
     updated_at: str
+
+
+class FailureView(Shape):
+    """An attempt that failed. `status` is null when there was no answer."""
+
+    at: str
+    outcome: str
+    status: int | None
+
+
+class HealthView(Shape):
+    """How an endpoint fares."""
+
+    state: str
+    """`untried`, `working`, `failing`, `warned` (it is disabled soon) or `disabled`."""
+    last_success_at: str | None
+    last_failure: FailureView | None
+    failing_since: str | None
+    """Since when every attempt has failed."""
+    warned_at: str | None
+    disables_at: str | None
+    """From when on one more failure disables it; null while it works."""
+
+
+class EndpointDetail(EndpointView):
+    """An endpoint and how it fares. The entity tag is that of its settings alone."""
+
+    health: HealthView
+
+
+class OperationBody(Shape):
+    """A body for `POST /v1/operations`."""
+
+    action: str
+    filter: dict[str, Any]
+
+
+class EnabledEndpoint(EndpointView):
+    """An endpoint that takes deliveries."""
+
+    retry_cancelled: OperationBody | None
+    """Retries what was cancelled because it was disabled; null when it was enabled already."""
 
 
 class EndpointWithSecret(EndpointView):
@@ -270,6 +313,33 @@ def endpoint_view(endpoint: Endpoint) -> dict[str, object]:
         ],
         "created_at": rfc3339(endpoint.created_ms),
         "updated_at": rfc3339(endpoint.updated_ms),
+    }
+
+
+def health_view(report: HealthReport) -> dict[str, object]:
+    failure = report.last_failure
+    return {
+        "state": report.state,
+        "last_success_at": _time(report.last_success_ms),
+        "last_failure": None
+        if failure is None
+        else {
+            "at": rfc3339(failure.at_ms),
+            "outcome": failure.outcome,
+            "status": failure.status,
+        },
+        "failing_since": _time(report.failing_since_ms),
+        "warned_at": _time(report.warned_ms),
+        "disables_at": _time(report.disables_ms),
+    }
+
+
+def enabled_view(enabled: Enabled) -> dict[str, object]:
+    since_ms = enabled.cancelled_since_ms
+    filters = {"status": ["cancelled"], "endpoint_id": enabled.endpoint.id}
+    again = {"action": "retry", "filter": filters | {"since": _time(since_ms)}}
+    return endpoint_view(enabled.endpoint) | {
+        "retry_cancelled": None if since_ms is None else again
     }
 
 

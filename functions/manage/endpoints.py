@@ -7,16 +7,20 @@ from functools import partial
 from typing import Any
 
 from functions.manage.answers import (
+    EnabledEndpoint,
+    EndpointDetail,
     EndpointList,
     EndpointView,
     EndpointWithSecret,
+    enabled_view,
     endpoint_view,
+    health_view,
     secret_view,
 )
 from functions.manage.contract import EndpointCreate, EndpointPage, EndpointPatch, GivenSecrets
 from functions.manage.cursors import read_cursor, write_cursor
 from functions.manage.desks import Wired
-from functions.manage.reading import created, if_match, path_id, tagged
+from functions.manage.reading import created, if_match, not_modified, path_id, tagged
 from hooktrace.api.http import Request, Response, Route, read_json, read_query
 from hooktrace.domain.registry import Endpoint
 from hooktrace.usecases import manage_endpoints as use
@@ -61,9 +65,13 @@ def endpoint_routes(wired: Wired) -> tuple[Route, ...]:
             handler=partial(_get, wired),
             scope="read",
             operation_id="getEndpoint",
-            summary="Read an endpoint",
+            summary="Read an endpoint, and how it fares",
+            description=(
+                "`ETag` is that of the settings: a change of `health` alone answers "
+                "`If-None-Match` with 304."
+            ),
             tags=TAGS,
-            responses={200: EndpointView, 304: None},
+            responses={200: EndpointDetail, 304: None},
             problems=("not_found",),
             headers=("If-None-Match",),
         ),
@@ -93,11 +101,17 @@ def endpoint_routes(wired: Wired) -> tuple[Route, ...]:
             problems=CHANGE_PROBLEMS,
             headers=("If-Match",),
         ),
-        _action(wired, "enable", "Enable an endpoint", _enable, EndpointView),
+        _action(
+            wired,
+            "enable",
+            "Enable an endpoint; the answer says how to retry what was cancelled meanwhile",
+            _enable,
+            EnabledEndpoint,
+        ),
         _action(
             wired,
             "disable",
-            "Disable an endpoint; what is pending is cancelled when it comes up",
+            "Disable an endpoint; what is pending is cancelled",
             _disable,
             EndpointView,
         ),
@@ -163,8 +177,12 @@ def _list(wired: Wired, request: Request) -> Response:
 
 
 def _get(wired: Wired, request: Request) -> Response:
-    endpoint = use.get_endpoint(request.project_id, path_id(request, "ep"), desk=wired().endpoints)
-    return tagged(request, endpoint.version, endpoint_view(endpoint))
+    desk = wired().endpoints
+    endpoint = use.get_endpoint(request.project_id, path_id(request, "ep"), desk=desk)
+    if (same := not_modified(request, endpoint.version)) is not None:
+        return same
+    health = {"health": health_view(use.read_health(endpoint, desk=desk))}
+    return tagged(request, endpoint.version, endpoint_view(endpoint) | health)
 
 
 def _update(wired: Wired, request: Request) -> Response:
@@ -191,13 +209,13 @@ def _delete(wired: Wired, request: Request) -> Response:
 
 
 def _enable(wired: Wired, request: Request) -> Response:
-    endpoint = use.enable_endpoint(
+    enabled = use.enable_endpoint(
         request.project_id,
         path_id(request, "ep"),
         check=if_match(request),
         desk=wired().endpoints,
     )
-    return _answer(request, endpoint)
+    return tagged(request, enabled.endpoint.version, enabled_view(enabled))
 
 
 def _disable(wired: Wired, request: Request) -> Response:

@@ -32,12 +32,18 @@ def if_match(request: Request) -> VersionCheck:
     return lambda version: check_if_match(request, version_tag(version))
 
 
-def tagged(request: Request, version: int, body: dict[str, object]) -> Response:
-    """200 with the entity tag, or 304 when the caller of a GET has this version already."""
+def not_modified(request: Request, version: int) -> Response | None:
+    """304 when the caller of a GET has this version already."""
     tag = version_tag(version)
     if request.method == "GET" and is_not_modified(request, tag):
         return Response(304, None, {"etag": tag})
-    return Response(200, body, {"etag": tag})
+    return None
+
+
+def tagged(request: Request, version: int, body: dict[str, object]) -> Response:
+    """200 with the entity tag, or 304 when the caller of a GET has this version already."""
+    same = not_modified(request, version)
+    return same or Response(200, body, {"etag": version_tag(version)})
 
 
 def created(path: str, version: int, body: dict[str, object]) -> Response:

@@ -12,18 +12,23 @@ from functions.manage.settings import Settings
 from hooktrace.adapters.aws import client
 from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.dynamodb.table import DynamoTable
+from hooktrace.adapters.endpoint_healths import TableHealths
 from hooktrace.adapters.ledger import TableLedger
+from hooktrace.adapters.lists import TableLists
 from hooktrace.adapters.registry.registry import Registry, registry_on
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.sqs import SqsQueue
 from hooktrace.adapters.system import SystemChance, SystemClock
 from hooktrace.api.auth import Authenticator
+from hooktrace.usecases.endpoint_life import EndpointLife
 from hooktrace.usecases.keep_audit import AuditDesk
 from hooktrace.usecases.manage_endpoints import EndpointDesk
 from hooktrace.usecases.manage_projects import ProjectDesk
 from hooktrace.usecases.manage_subscriptions import SubscriptionDesk
+from hooktrace.usecases.read_health import ReadHealth
 from hooktrace.usecases.read_trace import ReadTrace
 from hooktrace.usecases.steer_delivery import SteerDelivery
+from hooktrace.usecases.stop_deliveries import StopDeliveries
 from hooktrace.usecases.try_subscription import TracedEvents
 
 if TYPE_CHECKING:
@@ -68,14 +73,7 @@ def wired() -> Desks:
             secrets.token_bytes,
             new_token,
         ),
-        endpoints=EndpointDesk(
-            registry.projects,
-            registry.endpoints,
-            registry.endpoints,
-            clock,
-            secrets.token_bytes,
-            allow_loopback=settings().allow_loopback,
-        ),
+        endpoints=_endpoint_desk(),
         subscriptions=SubscriptionDesk(
             registry.endpoints, registry.subscriptions, clock, secrets.token_bytes
         ),
@@ -90,6 +88,33 @@ def wired() -> Desks:
         ),
         replays=_replays,
         audit=AuditDesk(registry.audit, clock, secrets.token_bytes),
+    )
+
+
+def _endpoint_desk() -> EndpointDesk:
+    registry, clock, chance = _registry(), SystemClock(), SystemChance()
+    table = DynamoTable(client("dynamodb"), settings().ledger_table)
+    ledger, lists, healths = TableLedger(table, _blobs()), TableLists(table), TableHealths(table)
+    life = EndpointLife(endpoints=registry.endpoints, healths=healths, clock=clock, chance=chance)
+    return EndpointDesk(
+        registry.projects,
+        registry.endpoints,
+        registry.endpoints,
+        clock,
+        secrets.token_bytes,
+        allow_loopback=settings().allow_loopback,
+        life=life,
+        stopping=StopDeliveries(
+            stops=registry.endpoints,
+            endpoints=registry.endpoints,
+            projects=registry.projects,
+            life=life,
+            ledger=ledger,
+            lists=lists,
+            clock=clock,
+            chance=chance,
+        ),
+        health=ReadHealth(healths=healths, ledger=ledger, lists=lists, clock=clock),
     )
 
 

@@ -10,13 +10,17 @@ from functions.sweep.settings import Settings
 from hooktrace.adapters.aws import client
 from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.dynamodb.table import DynamoTable
+from hooktrace.adapters.endpoint_healths import TableHealths
 from hooktrace.adapters.ledger import TableLedger
+from hooktrace.adapters.lists import TableLists
 from hooktrace.adapters.registry.registry import Registry, registry_on
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.sqs import SqsDeadLetters, SqsQueue
 from hooktrace.adapters.system import SystemChance, SystemClock
+from hooktrace.usecases.endpoint_life import EndpointLife
 from hooktrace.usecases.keep_registry import keep_registry as keep
 from hooktrace.usecases.roll_up_events import RollUpEvents
+from hooktrace.usecases.stop_deliveries import StopDeliveries
 from hooktrace.usecases.sweep import Ages, Sweep
 
 
@@ -56,6 +60,28 @@ def sweep() -> Sweep:
         ],
         roll_up=RollUpEvents(ledger=ledger, payloads=ledger, clock=clock, chance=chance),
         ages=Ages(settings.audit_first_seconds, settings.audit_second_seconds),
+        clock=clock,
+        chance=chance,
+    )
+
+
+@cache
+def stop_deliveries() -> StopDeliveries:
+    """What is left pending for endpoints that were disabled or deleted."""
+    table = DynamoTable(client("dynamodb"), _settings().ledger_table)
+    registry, clock, chance = _registry(), SystemClock(), SystemChance()
+    return StopDeliveries(
+        stops=registry.endpoints,
+        endpoints=registry.endpoints,
+        projects=registry.projects,
+        life=EndpointLife(
+            endpoints=registry.endpoints,
+            healths=TableHealths(table),
+            clock=clock,
+            chance=chance,
+        ),
+        ledger=TableLedger(table, _blobs()),
+        lists=TableLists(table),
         clock=clock,
         chance=chance,
     )

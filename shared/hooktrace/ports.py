@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from hooktrace.domain.attempts import OutgoingRequest, SendResult
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
+from hooktrace.domain.endpoint_health import EndpointHealth
 from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import DeliveryId, EndpointId, EventId, ProjectId
 from hooktrace.domain.listing import RecordKind
@@ -94,6 +95,23 @@ class AttemptShelf(Protocol):
 
     def shelved(self, delivery: DeliveryRecord, *, limit: int) -> list[Attempt]:
         """The newest `limit` shelved attempts, oldest first."""
+        ...
+
+
+class EndpointHealths(Protocol):
+    """How endpoints fare. Both methods raise Unavailable when the store does not answer."""
+
+    def healths(
+        self, refs: Iterable[tuple[ProjectId, EndpointId]]
+    ) -> dict[EndpointId, EndpointHealth]:
+        """Those that are kept, read strongly consistent."""
+        ...
+
+    def write_health(self, after: EndpointHealth, before: EndpointHealth) -> EndpointHealth | None:
+        """Puts `after` in the place of `before` (version 0: nothing is there yet).
+
+        None when done. Otherwise what stands there, version 0 when nothing does.
+        """
         ...
 
 

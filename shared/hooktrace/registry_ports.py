@@ -156,6 +156,38 @@ class AuditStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A note that an endpoint was disabled or deleted, and what is pending must be cancelled.
+
+    `since_ms` is when it was, `version` that of the endpoint then. `walk_ms` is when the last
+    look through the retries began, `at` how far it came ("": it is over, or never began).
+    """
+
+    project_id: str
+    endpoint_id: str
+    since_ms: int
+    version: int
+    walk_ms: int = 0
+    at: str = ""
+
+
+class StopStore(Protocol):
+    """The notes of stopped endpoints; disabling and deleting write them in the same transaction."""
+
+    def pending_stops(self) -> list[Stop]:
+        """All notes."""
+        ...
+
+    def keep_stop(self, stop: Stop) -> None:
+        """Remember how far the work came; nothing happens when a later stop took its place."""
+        ...
+
+    def clear_stop(self, stop: Stop) -> None:
+        """Remove the note; nothing happens when a later stop took its place."""
+        ...
+
+
 class MatchingSource(Protocol):
     """What a matcher reads, and the compiled snapshots it publishes for others."""
 

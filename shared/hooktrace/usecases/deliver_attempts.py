@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 
 from hooktrace.domain.attempts import AttemptOutcome, SendResult
 from hooktrace.domain.deliveries import DeliveryRecord
 from hooktrace.domain.delivery_steps import conclude
 from hooktrace.domain.errors import Unavailable
+from hooktrace.domain.ids import EndpointId
 from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.retry import DEFAULT_SCHEDULE, GONE_STATUS, RetryPolicy
 from hooktrace.ports import Chance, Clock, Ledger, Lost, Sender, TaskQueue, Write
@@ -22,7 +23,7 @@ from hooktrace.usecases.delivery_jobs import (
     queue_next,
     stop_reason,
 )
-from hooktrace.usecases.endpoint_life import disable_endpoint
+from hooktrace.usecases.endpoint_life import EndpointLife, Seen
 
 FLUSH_SECONDS = 0.02
 
@@ -36,6 +37,7 @@ class DeliverAttempts:
         claims: ClaimAttempts,
         ledger: Ledger,
         endpoints: Endpoints,
+        life: EndpointLife,
         queue: TaskQueue,
         sender: Sender,
         pool: Executor,
@@ -45,6 +47,7 @@ class DeliverAttempts:
         self._claims = claims
         self._ledger = ledger
         self._endpoints = endpoints
+        self._life = life
         self._queue = queue
         self._sender = sender
         self._pool = pool
@@ -60,9 +63,11 @@ class DeliverAttempts:
         runs out, the message comes back (or the audit sends another), the attempt is closed as
         `worker_lost`, the next begins. A crash after 3: the message comes back, sees that its
         attempt is made, and queues the next one. A duplicate finds the lease, or the result.
+        After all of them the health of their endpoints; the next result makes up for a lost one.
         """
         jobs, answers = self._claims.run(tasks, remaining_ms())
         self._send(jobs, answers)
+        self._life.note(_seen(jobs, answers))
         return [answers[position] for position in range(len(tasks))]
 
     def _send(self, jobs: dict[int, Job], answers: dict[int, Done]) -> None:
@@ -125,6 +130,7 @@ class DeliverAttempts:
                     result.outcome,
                     after.status,
                     facts_of(number, result, after),
+                    result.status,
                 )
             )
 
@@ -133,13 +139,8 @@ class DeliverAttempts:
         if result.outcome is AttemptOutcome.SUCCESS:
             return None
         if result.status == GONE_STATUS:
-            disable_endpoint(
-                self._endpoints,
-                job.task.project_id,
-                job.task.endpoint_id,
-                "gone",
-                self._clock.now_ms(),
-            )
+            endpoint_id = EndpointId(job.task.endpoint_id)
+            self._life.disable(job.task.project_id, endpoint_id, "gone")
             return None
         now = self._endpoints.get_endpoint(job.task.project_id, job.task.endpoint_id)
         stop = stop_reason(now)
@@ -163,3 +164,11 @@ class DeliverAttempts:
             token=self._chance.token(),
             stop_reason=None if result.status == GONE_STATUS else stop,
         )
+
+
+def _seen(jobs: dict[int, Job], answers: dict[int, Done]) -> Iterator[Seen]:
+    """What the attempts that were made say about their endpoints."""
+    for position, job in jobs.items():
+        answer = answers.get(position)
+        if isinstance(answer, Attempted) and job.endpoint is not None:
+            yield Seen(job.endpoint, answer.outcome, answer.response_status)

@@ -26,6 +26,7 @@ class Attempted:
     outcome: AttemptOutcome
     status: DeliveryStatus
     facts: AttemptFacts
+    response_status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hooktrace.domain.errors import Fault, InvalidInput, NotFound
+from hooktrace.domain.errors import Fault, InvalidInput, NotFound, Unavailable
 from hooktrace.domain.ids import ulid
 from hooktrace.domain.registry import (
     DisabledReason,
     Endpoint,
     Project,
 )
+from hooktrace.domain.retry import DEFAULT_SCHEDULE
 from hooktrace.domain.targets import parse_target
 from hooktrace.ports import Clock
-from hooktrace.registry_ports import EndpointStore, Page, ProjectStore, PurgeStore
+from hooktrace.registry_ports import EndpointStore, Page, ProjectStore, PurgeStore, Stop
 from hooktrace.usecases.amend import VersionCheck, amend, current, remove
+from hooktrace.usecases.endpoint_life import EndpointLife
+from hooktrace.usecases.read_health import HealthReport, ReadHealth
 from hooktrace.usecases.signing_keys import (
     NO_KEYS,
     GivenKeys,
@@ -24,9 +28,12 @@ from hooktrace.usecases.signing_keys import (
     next_secrets,
     with_missing_secrets,
 )
+from hooktrace.usecases.stop_deliveries import StopDeliveries
 
 PURGE_PIECES = 400
 """Pieces of 49 subscriptions that one DELETE removes itself; sweep goes on with the rest."""
+RETRY_MARGIN_MS = 3_600_000
+"""Beyond the schedule (with its jitter), how much older a cancelled delivery's event may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,9 @@ class EndpointDesk:
     clock: Clock
     random_bytes: Callable[[int], bytes]
     allow_loopback: bool = False
+    life: EndpointLife = field(kw_only=True)
+    stopping: StopDeliveries = field(kw_only=True)
+    health: ReadHealth = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,11 @@ def get_endpoint(project_id: str, endpoint_id: str, *, desk: EndpointDesk) -> En
     return current(lambda: desk.endpoints.get_endpoint(project_id, endpoint_id))
 
 
+def read_health(endpoint: Endpoint, *, desk: EndpointDesk) -> HealthReport:
+    """How the endpoint fares. Raises Unavailable."""
+    return desk.health.of(endpoint)
+
+
 def list_endpoints(
     project_id: str, *, limit: int, after: str | None, desk: EndpointDesk
 ) -> Page[Endpoint]:
@@ -115,15 +130,43 @@ def update_endpoint(
     return _amend(project_id, endpoint_id, change, check, desk)
 
 
+@dataclass(frozen=True, slots=True)
+class Enabled:
+    """An endpoint that takes deliveries. `cancelled_since_ms`: events from then on may have
+    deliveries that were cancelled while it was disabled; None when it was enabled all along."""
+
+    endpoint: Endpoint
+    cancelled_since_ms: int | None
+
+
 def enable_endpoint(
     project_id: str, endpoint_id: str, *, check: VersionCheck, desk: EndpointDesk
-) -> Endpoint:
-    """Takes deliveries again from the next event on. Enabling an enabled one changes nothing."""
+) -> Enabled:
+    """Takes deliveries again from the next event on. Enabling an enabled one changes nothing.
+
+    Before that its disabling is told, should the one who disabled it have died before.
+    """
+    was: Endpoint | None = None
 
     def change(before: Endpoint, now_ms: int) -> Endpoint:
-        return before if before.state == "enabled" else before.enabled(now_ms)
+        nonlocal was
+        was = before
+        if before.state == "enabled":
+            return before
+        desk.life.announce(before)
+        return before.enabled(now_ms)
 
-    return _amend(project_id, endpoint_id, change, check, desk)
+    endpoint = _amend(project_id, endpoint_id, change, check, desk)
+    return Enabled(endpoint, None if was is None else _cancelled_since_ms(was))
+
+
+def _cancelled_since_ms(disabled: Endpoint) -> int | None:
+    """When the oldest event came whose retry can have been pending as it was disabled."""
+    if disabled.state == "enabled" or disabled.disabled_ms is None:
+        return None
+    given = disabled.retry_schedule
+    seconds = sum(DEFAULT_SCHEDULE if given is None else given) * 1.1
+    return max(0, disabled.disabled_ms - round(seconds * 1000) - RETRY_MARGIN_MS)
 
 
 def disable_endpoint(
@@ -134,12 +177,22 @@ def disable_endpoint(
     check: VersionCheck,
     desk: EndpointDesk,
 ) -> Endpoint:
-    """Takes no deliveries from the next event on. The first reason stays."""
+    """Takes no deliveries from the next event on. The first reason stays.
+
+    Parts, in this order: (1) the registry, with a note for sweep; (2) the health, from which it
+    is told; (3) a bounded look for what is pending, which is cancelled. After 1 it is disabled,
+    and the call succeeds: sweep does what a crash or a store that does not answer leaves out.
+    """
 
     def change(before: Endpoint, now_ms: int) -> Endpoint:
         return before if before.state == "disabled" else before.disabled(reason, now_ms)
 
-    return _amend(project_id, endpoint_id, change, check, desk)
+    endpoint = _amend(project_id, endpoint_id, change, check, desk)
+    with suppress(Unavailable):
+        desk.life.announce(endpoint)
+        since_ms = endpoint.disabled_ms or 0
+        desk.stopping.start(Stop(project_id, endpoint_id, since_ms, endpoint.version))
+    return endpoint
 
 
 def rotate_secret(
@@ -168,12 +221,18 @@ def rotate_secret(
 def delete_endpoint(
     project_id: str, endpoint_id: str, *, check: VersionCheck, desk: EndpointDesk
 ) -> None:
-    """Stops matching to the endpoint at once, then removes its subscriptions."""
-    remove(
-        lambda: desk.endpoints.get_endpoint(project_id, endpoint_id),
-        desk.endpoints.delete_endpoint,
-        check=check,
-    )
+    """Stops matching to the endpoint at once, cancels what is pending, removes its subscriptions.
+
+    Sweep goes on with what is too much for a call, or was cut off.
+    """
+
+    def delete(before: Endpoint) -> None:
+        desk.life.announce(before)
+        desk.endpoints.delete_endpoint(before)
+
+    remove(lambda: desk.endpoints.get_endpoint(project_id, endpoint_id), delete, check=check)
+    with suppress(Unavailable):
+        desk.stopping.start(Stop(project_id, endpoint_id, desk.clock.now_ms(), 0))
     for _ in range(PURGE_PIECES):
         if desk.purges.purge_subscriptions(project_id, endpoint_id):
             break

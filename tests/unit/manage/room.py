@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from functions.manage.desks import new_token
 from functions.manage.routes import declare
+from hooktrace.adapters.endpoint_healths import TableHealths
 from hooktrace.adapters.ledger import TableLedger
+from hooktrace.adapters.lists import TableLists
 from hooktrace.adapters.memory.queue import MemoryQueue
 from hooktrace.adapters.memory.registry import MemoryBlobs, MemoryRegistryTable
 from hooktrace.adapters.memory.table import MemoryTable
@@ -20,13 +22,16 @@ from hooktrace.adapters.system import SystemChance
 from hooktrace.api.http import Authenticator, make_handler
 from hooktrace.domain.filters import FilterEvent
 from hooktrace.domain.keys import Scope
+from hooktrace.usecases.endpoint_life import EndpointLife
 from hooktrace.usecases.keep_audit import AuditDesk
 from hooktrace.usecases.manage_endpoints import EndpointDesk
 from hooktrace.usecases.manage_projects import ProjectDesk, create_project
 from hooktrace.usecases.manage_subscriptions import SubscriptionDesk
+from hooktrace.usecases.read_health import ReadHealth
 from hooktrace.usecases.read_trace import ReadTrace
 from hooktrace.usecases.replay_event import ReplayEvent
 from hooktrace.usecases.steer_delivery import SteerDelivery
+from hooktrace.usecases.stop_deliveries import StopDeliveries
 
 if TYPE_CHECKING:
     from functions.manage.desks import Desks
@@ -164,6 +169,39 @@ def _steering(registry: Registry, clock: Any) -> SteerDelivery:
     )
 
 
+def endpoint_desk(
+    registry: Registry, clock: Any, *, allow_loopback: bool, table: MemoryTable | None = None
+) -> EndpointDesk:
+    """The desk of endpoints, on a ledger of its own unless `table` is one."""
+    table, chance = table or MemoryTable(), SystemChance()
+    ledger, lists, healths = (
+        TableLedger(table, MemoryBlobs()),
+        TableLists(table),
+        TableHealths(table),
+    )
+    life = EndpointLife(endpoints=registry.endpoints, healths=healths, clock=clock, chance=chance)
+    return EndpointDesk(
+        registry.projects,
+        registry.endpoints,
+        registry.endpoints,
+        clock,
+        os.urandom,
+        allow_loopback=allow_loopback,
+        life=life,
+        stopping=StopDeliveries(
+            stops=registry.endpoints,
+            endpoints=registry.endpoints,
+            projects=registry.projects,
+            life=life,
+            ledger=ledger,
+            lists=lists,
+            clock=clock,
+            chance=chance,
+        ),
+        health=ReadHealth(healths=healths, ledger=ledger, lists=lists, clock=clock),
+    )
+
+
 def make_room(*, allow_loopback: bool) -> Room:
     clock, events = FakeClock(), FakeEvents()
     registry = registry_on(MemoryRegistryTable(), MemoryBlobs(), clock.now_ms)
@@ -171,14 +209,7 @@ def make_room(*, allow_loopback: bool) -> Room:
         projects=ProjectDesk(
             registry.projects, registry.keys, registry.endpoints, clock, os.urandom, new_token
         ),
-        endpoints=EndpointDesk(
-            registry.projects,
-            registry.endpoints,
-            registry.endpoints,
-            clock,
-            os.urandom,
-            allow_loopback=allow_loopback,
-        ),
+        endpoints=endpoint_desk(registry, clock, allow_loopback=allow_loopback),
         subscriptions=SubscriptionDesk(
             registry.endpoints, registry.subscriptions, clock, os.urandom
         ),

@@ -96,6 +96,16 @@ def test_loopback_needs_the_local_stack_and_a_project_that_allows_http(local_roo
     assert local_room.call("POST", "/v1/endpoints", body, key="local:admin").status == 422
 
 
+UNTRIED = {
+    "state": "untried",
+    "last_success_at": None,
+    "last_failure": None,
+    "failing_since": None,
+    "warned_at": None,
+    "disables_at": None,
+}
+
+
 def test_an_endpoint_is_made_and_read_but_its_secret_is_shown_once(room: Room) -> None:
     made = room.call("POST", "/v1/endpoints", {"url": URL, "description": "orders"})
     assert made.status == 201
@@ -107,6 +117,7 @@ def test_an_endpoint_is_made_and_read_but_its_secret_is_shown_once(room: Room) -
     seen = room.call("GET", made.headers["location"], key="P:read")
     assert seen.headers["etag"] == '"v1"'
     assert seen.json == {
+        "health": UNTRIED,
         "id": made.json["id"],
         "url": URL,
         "state": "enabled",

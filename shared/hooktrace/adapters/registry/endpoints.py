@@ -11,17 +11,19 @@ from hooktrace.adapters.registry.items import (
     endpoint_item,
     endpoint_key,
     endpoint_of,
+    fields_of,
     owned_key,
     project_key,
     purge_key,
+    stop_key,
     subscription_key,
     to_item,
     tombstone_key,
 )
-from hooktrace.adapters.registry.table import MAX_OPS, Check, Delete, Op, Put, RegistryTable
+from hooktrace.adapters.registry.table import MAX_OPS, Check, Delete, Item, Op, Put, RegistryTable
 from hooktrace.domain.errors import HooktraceError, NotFound
 from hooktrace.domain.registry import Changes, Endpoint, VersionConflict
-from hooktrace.registry_ports import Page
+from hooktrace.registry_ports import Page, Stop
 
 TOMBSTONE_SECONDS = 400 * 24 * 3600
 """Longer than any retention, so that every delivery still readable finds it."""
@@ -32,7 +34,7 @@ PURGE_SUBSCRIPTIONS = (MAX_OPS - 2) // 2
 
 @dataclass(frozen=True, slots=True)
 class RegistryEndpoints:
-    """Fulfils `EndpointStore` and `PurgeStore`."""
+    """Fulfils `EndpointStore`, `PurgeStore` and `StopStore`."""
 
     table: RegistryTable
     committer: Committer
@@ -77,7 +79,10 @@ class RegistryEndpoints:
                 if after.state == "enabled"
                 else Changes(version=0, endpoints_disabled=ids)
             )
-            failed = self.committer.run_matching(after.project_id, [put], change)
+            ops: list[Op] = [put]
+            if after.state == "disabled":
+                ops.append(_stop_put(after, after.disabled_ms or 0))
+            failed = self.committer.run_matching(after.project_id, ops, change)
         if failed is not None:
             raise VersionConflict(f"endpoint {after.id} has changed")
         return after
@@ -90,6 +95,7 @@ class RegistryEndpoints:
             Delete(endpoint_key(project_id, endpoint_id), version=before.version),
             Put(to_item(tombstone_key(project_id, endpoint_id), tombstone)),
             Put(to_item(purge_key(project_id, endpoint_id), {"since_ms": now_ms})),
+            _stop_put(replace(before, version=before.version + 1), now_ms),
         ]
         change = Changes(version=0, endpoints_disabled=(endpoint_id,))
         if self.committer.run_matching(project_id, ops, change) is not None:
@@ -114,6 +120,32 @@ class RegistryEndpoints:
             self.committer.run([Delete(purge_key(project_id, endpoint_id))])
             return True
         return False
+
+    def pending_stops(self) -> list[Stop]:
+        items = self.table.query(stop_key("", "")[0], "", LAST)
+        return [_stop_of(item) for item in items]
+
+    def keep_stop(self, stop: Stop) -> None:
+        self.committer.run([Put(_stop_item(stop), over=stop.version)])
+
+    def clear_stop(self, stop: Stop) -> None:
+        key = stop_key(stop.project_id, stop.endpoint_id)
+        self.committer.run([Delete(key, version=stop.version)])
+
+
+def _stop_put(stopped: Endpoint, since_ms: int) -> Put:
+    return Put(_stop_item(Stop(stopped.project_id, stopped.id, since_ms, stopped.version)))
+
+
+def _stop_item(stop: Stop) -> Item:
+    fields = {"since_ms": stop.since_ms, "walk_ms": stop.walk_ms, "at": stop.at}
+    return to_item(stop_key(stop.project_id, stop.endpoint_id), fields, version=stop.version)
+
+
+def _stop_of(item: Item) -> Stop:
+    project_id, endpoint_id = item["SK"]["S"].split("#")
+    fields = fields_of(item)
+    return Stop(project_id, endpoint_id, version=fields.pop("v"), **fields)
 
 
 def _create_refused(failed: int, parent: str) -> HooktraceError:

@@ -8,6 +8,7 @@
 | `ENDPOINT#<project>#<id>` | `SUBSCRIPTION#<id>` | which subscriptions an endpoint has |
 | `PROJECTS` | `<project>` | the list of projects |
 | `PURGES` | `<project>#<endpoint>` | deleted endpoints with subscriptions left |
+| `STOPS` | `<project>#<endpoint>` | endpoints whose pending deliveries must be cancelled |
 | `CHANGES#<project>` | 16 digits, `STAMP` | change log, and the version it has reached |
 | `AUDIT#<project>` | ULID | who changed what |
 | `SNAPSHOT#<project>` | `SNAPSHOT` | compiled subscriptions, or where in S3 they are |
@@ -111,6 +112,10 @@ def owned_key(project_id: str, endpoint_id: str, subscription_id: str) -> Key:
 
 def purge_key(project_id: str, endpoint_id: str) -> Key:
     return "PURGES", f"{project_id}#{endpoint_id}"
+
+
+def stop_key(project_id: str, endpoint_id: str) -> Key:
+    return "STOPS", f"{project_id}#{endpoint_id}"
 
 
 def key_lookup_key(key_id: str) -> Key:
