@@ -100,6 +100,43 @@ def test_fc_46_a_retry_goes_where_the_endpoint_is_now(project: ApiProject) -> No
     assert len(project.receiver.requests("/fc46/new")) == 1
 
 
+def test_fc_43_disabling_cancels_what_waits_at_once(project: ApiProject) -> None:
+    endpoint = project.endpoint("/fc43", Step(status=503), retry_schedule=[600])
+    project.subscription(endpoint)
+    waiting = [project.event("order.created", {"n": n}) for n in range(5)]
+    for one in waiting:
+        project.until(one, lambda t: t["deliveries"] and t["deliveries"][0]["status"] == "retrying")
+    where = f"/v1/endpoints/{endpoint['id']}"
+    failing = project.call("GET", where).json()["health"]
+    assert (failing["state"], failing["last_failure"]["status"]) == ("failing", 503)
+    assert project.call("POST", f"{where}/disable").status_code == 200
+    for one in waiting:
+        (delivery,) = project.trace(one)["deliveries"]
+        assert (delivery["status"], delivery["reason"]) == ("cancelled", "endpoint_disabled")
+        assert project.outcome(one)["status"] == "failed"
+    assert project.call("GET", where).json()["health"]["state"] == "disabled"
+    again = project.call("POST", f"{where}/enable").json()["retry_cancelled"]
+    assert (again["action"], again["filter"]["endpoint_id"]) == ("retry", endpoint["id"])
+    assert len(project.receiver.requests("/fc43")) == 5
+
+
+def test_fc_44_deleted_with_a_request_in_flight(project: ApiProject) -> None:
+    endpoint = project.endpoint("/fc44", Step(status=500, delay=2.0), retry_schedule=[1])
+    other = project.endpoint("/fc44/other")
+    for one in (endpoint, other):
+        project.subscription(one)
+    identifier = project.event("order.created", {})
+    project.receiver.wait_for(1, "/fc44", timeout=20)
+    assert project.call("DELETE", f"/v1/endpoints/{endpoint['id']}").status_code == 204
+    assert project.call("GET", f"/v1/endpoints/{endpoint['id']}").status_code == 404
+    deliveries = project.outcome(identifier)["deliveries"]
+    held = next(d for d in deliveries if d["endpoint_id"] == endpoint["id"])
+    assert (held["status"], held["reason"]) == ("cancelled", "endpoint_deleted")
+    assert [a["status"] for a in held["attempts"]] == [500]
+    assert next(d for d in deliveries if d is not held)["status"] == "succeeded"
+    assert len(project.receiver.requests("/fc44")) == 1
+
+
 def test_a_discarded_event_is_replayed_to_todays_subscription(project: ApiProject) -> None:
     identifier = project.event("order.created", {"n": 1})
     assert project.outcome(identifier)["status"] == "discarded"
@@ -128,17 +165,27 @@ def test_what_needs_attention_is_told_on_the_bus(
     failed = project.event("told.failed", {"secret": "s3cr3t"})
     discarded = project.event("told.nobody", {})
     assert project.outcome(failed)["status"] == "failed"
+    project.call("POST", f"/v1/endpoints/{endpoint['id']}/disable")
+    project.call("POST", f"/v1/endpoints/{endpoint['id']}/enable")
+    project.receiver.behave("/told", Step(status=200))
+    project.outcome(project.event("told.failed", {}))
     seen: list[dict[str, Any]] = []
     deadline = time.monotonic() + 20
-    while len(seen) < 3 and time.monotonic() < deadline:
+    while len(seen) < 5 and time.monotonic() < deadline:
         answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
         for message in answer.get("Messages", []):
             assert "s3cr3t" not in message["Body"]
             seen.append(json.loads(message["Body"]))
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    told = sorted((one["detail-type"], one["detail"]["event_id"]) for one in seen)
+    about = ("event_id", "endpoint_id")
+    told = sorted(
+        (one["detail-type"], next(one["detail"][name] for name in about if name in one["detail"]))
+        for one in seen
+    )
     assert told == [
         ("delivery.failed", failed),
+        ("endpoint.disabled", endpoint["id"]),
+        ("endpoint.recovered", endpoint["id"]),
         ("event.discarded", discarded),
         ("event.failed", failed),
     ]

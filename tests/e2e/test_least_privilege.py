@@ -100,12 +100,39 @@ def test_events_are_delivered_retried_and_discarded(project: ApiProject) -> None
     assert strict.status_code == 422, strict.text
 
 
-def test_an_answer_of_410_disables_the_endpoint(project: ApiProject) -> None:
-    endpoint = project.endpoint("/lp/gone", Step(status=410))
+def test_an_answer_of_410_disables_the_endpoint_and_sweep_cancels_what_waits(
+    project: ApiProject, enforcing_stack: dict[str, Any], clients: Callable[[str], Any]
+) -> None:
+    endpoint = project.endpoint(
+        "/lp/gone", Step(status=503), Step(status=410), retry_schedule=[600]
+    )
     project.subscription(endpoint)
+    waiting = project.event("order.created", {})
+    project.until(waiting, lambda t: t["deliveries"] and t["deliveries"][0]["attempts"])
     assert project.outcome(project.event("order.created", {}))["status"] == "failed"
     now = project.call("GET", f"/v1/endpoints/{endpoint['id']}").json()
     assert (now["state"], now["disabled_reason"]) == ("disabled", "gone")
+    assert now["health"]["state"] == "disabled"
+    sweep = enforcing_stack["outputs"]["SweepFunction"]
+    answer = clients("lambda").invoke(FunctionName=sweep)
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    (delivery,) = project.outcome(waiting)["deliveries"]
+    assert (delivery["status"], delivery["reason"]) == ("cancelled", "endpoint_disabled")
+
+
+def test_disabling_and_deleting_cancel_what_waits(project: ApiProject) -> None:
+    for path, method, verb in (("off", "POST", "/disable"), ("deleted", "DELETE", "")):
+        endpoint = project.endpoint(f"/lp/{path}", Step(status=503), retry_schedule=[600])
+        project.subscription(endpoint, event_types=[f"{path}.*"])
+        waiting = project.event(f"{path}.one", {})
+        project.until(
+            waiting, lambda t: t["deliveries"] and t["deliveries"][0]["status"] == "retrying"
+        )
+        where = f"/v1/endpoints/{endpoint['id']}"
+        assert project.call("GET", where).json()["health"]["state"] == "failing"
+        assert project.call(method, f"{where}{verb}").status_code in {200, 204}
+        (delivery,) = project.trace(waiting)["deliveries"]
+        assert delivery["status"] == "cancelled"
 
 
 def test_a_body_in_s3_is_sent_shown_tried_and_made_again(

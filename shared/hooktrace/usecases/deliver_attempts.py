@@ -130,7 +130,6 @@ class DeliverAttempts:
                     result.outcome,
                     after.status,
                     facts_of(number, result, after),
-                    result.status,
                 )
             )
 
@@ -171,4 +170,4 @@ def _seen(jobs: dict[int, Job], answers: dict[int, Done]) -> Iterator[Seen]:
     for position, job in jobs.items():
         answer = answers.get(position)
         if isinstance(answer, Attempted) and job.endpoint is not None:
-            yield Seen(job.endpoint, answer.outcome, answer.response_status)
+            yield Seen(job.endpoint, answer.outcome, answer.facts.http_status)

@@ -26,7 +26,6 @@ class Attempted:
     outcome: AttemptOutcome
     status: DeliveryStatus
     facts: AttemptFacts
-    response_status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from hooktrace.ports import Chance, Clock, EndpointHealths
 
 TRIES = 5
 TRUSTED_MS = 10_000
-"""An endpoint seen to work is not looked up again so long for each success; its failures are."""
+"""An endpoint seen to work, and unchanged, is not looked up again so long for a success."""
 MOST_TRUSTED = 10_000
 
 
@@ -74,7 +74,7 @@ class EndpointLife:
         self._clock = clock
         self._chance = chance
         self._times = times or LifeTimes()
-        self._trusted: dict[EndpointId, int] = {}
+        self._trusted: dict[tuple[EndpointId, int], int] = {}
 
     def note(self, seen: Iterable[Seen]) -> None:
         """Takes in the results of a batch, which are on record already.
@@ -93,7 +93,7 @@ class EndpointLife:
         asked = {
             key: one
             for key, one in latest.items()
-            if not (one.is_success and self._trusted.get(key, 0) > now_ms)
+            if not (one.is_success and self._trusted.get((key, one.endpoint.version), 0) > now_ms)
         }
         if not asked:
             return
@@ -114,10 +114,10 @@ class EndpointLife:
             health = after if current is None else current
             if current is None:
                 break
-        self._trusted.pop(key, None)
+        self._trusted.pop((key, version), None)
         if one.is_success:
             if health.state is HealthState.WORKING:
-                self._trust(key, now_ms)
+                self._trust((key, version), now_ms)
         elif must_disable(health, endpoint_version=version, now_ms=now_ms, times=self._times):
             self.disable(health.project_id, key, "failing")
 
@@ -133,7 +133,7 @@ class EndpointLife:
             token=token,
         )
 
-    def _trust(self, key: EndpointId, now_ms: int) -> None:
+    def _trust(self, key: tuple[EndpointId, int], now_ms: int) -> None:
         if len(self._trusted) >= MOST_TRUSTED:
             self._trusted.clear()
         self._trusted[key] = now_ms + TRUSTED_MS

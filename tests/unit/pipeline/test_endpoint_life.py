@@ -226,6 +226,9 @@ def test_a_worker_that_saw_it_work_does_not_look_again_for_ten_seconds(
     assert reads() == 1
     life.note([Seen(endpoint, AttemptOutcome.TIMEOUT)])
     assert reads() == 1
+    endpoint = world.change(endpoint, description="changed")
+    success = Seen(endpoint, AttemptOutcome.SUCCESS, 200)
+    assert [reads(), reads()] == [1, 0]
     health = kept(world, endpoint)
     assert health is not None
     assert health.state is HealthState.WORKING
