@@ -87,7 +87,7 @@ ROOMS: dict[str, Permissions] = {
     "deliver": Permissions(
         ledger=(*WRITE, STORE),
         registry=(*GET, PUT),  # an answer of 410 disables the endpoint
-        sends=("deliver",),
+        sends=("deliver", "slow"),
         consumes=("deliver", "slow"),
         objects=(READ_BODIES,),
     ),
