@@ -87,7 +87,7 @@ ROOMS: dict[str, Permissions] = {
     "deliver": Permissions(
         ledger=(*WRITE, STORE),
         registry=(*GET, PUT),  # 410, or 5 days of failures, disable the endpoint
-        sends=("deliver",),
+        sends=("deliver", "slow"),
         consumes=("deliver", "slow"),
         objects=(READ_BODIES,),
     ),

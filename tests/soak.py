@@ -101,12 +101,12 @@ class Soak:
             return
 
     def _spoil_queue(self) -> None:
-        queue = self.world.deliver_queue
-        for message in list(queue.messages):
-            if self._happens(self.chances.message_lost / 10):
-                queue.messages.remove(message)
-            elif self._happens(self.chances.message_doubled / 10):
-                queue.put(message.body)
+        for queue in (self.world.deliver_queue, self.world.slow_queue):
+            for message in list(queue.messages):
+                if self._happens(self.chances.message_lost / 10):
+                    queue.messages.remove(message)
+                elif self._happens(self.chances.message_doubled / 10):
+                    queue.put(message.body)
 
     def run(self) -> None:
         """Ingests over time, lets the rooms work, and goes on until the schedule is over."""
@@ -119,10 +119,12 @@ class Soak:
             self._pass(10)
         for number in range(400):
             self._pass(30)
-            if number % 20 == 19 and not world.deliver_queue.messages and not self._open():
+            if number % 20 == 19 and not self._under_way():
                 return
 
-    def _open(self) -> bool:
+    def _under_way(self) -> bool:
+        if self.world.deliver_queue.messages or self.world.slow_queue.messages:
+            return True
         return any(self.world.trace(e).event.status not in EVENT_ENDS for e in self.sent)
 
     def _pass(self, seconds: int) -> None:
@@ -135,6 +137,7 @@ class Soak:
         for queue, work in (
             (world.match_queue, world.match_once),
             (world.deliver_queue, world.deliver_once),
+            (world.slow_queue, world.deliver_slowly_once),
         ):
             while any(m.visible_ms <= world.clock.ms for m in queue.messages):
                 self._survive(work)

@@ -22,6 +22,7 @@ from hooktrace.adapters.records import (
 )
 from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.stats import TableStats, happenings
+from hooktrace.adapters.traffic import TableTraffic
 from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest, SendResult
 from hooktrace.domain.endpoint_health import LifeTimes
 from hooktrace.domain.events import EventRecord, Payload
@@ -41,6 +42,8 @@ from hooktrace.usecases.keep_stats import KeepStats
 from hooktrace.usecases.manage_endpoints import EndpointDesk
 from hooktrace.usecases.match_events import MatchEvents, NotNow
 from hooktrace.usecases.matching_sets import MatchingSets
+from hooktrace.usecases.open_batches import OpenBatches
+from hooktrace.usecases.prepare_requests import PrepareRequests
 from hooktrace.usecases.read_health import ReadHealth
 from hooktrace.usecases.read_trace import ReadTrace, Trace
 from hooktrace.usecases.roll_up_events import RollUpEvents
@@ -150,6 +153,9 @@ class World:
         self.registry = registry_on(self.registry_table, self.blobs, self.clock.now_ms)
         self.match_queue = MemoryQueue(self.clock)
         self.deliver_queue = MemoryQueue(self.clock)
+        self.slow_queue = MemoryQueue(self.clock)
+        self.traffic = TableTraffic(self.table)
+        self.pause: Callable[[float], None] = self.clock.advance
         self.sender: Any = ScriptedSender()
         self.pool: Executor = AtOnce()
         self.ages = ages or Ages()
@@ -239,13 +245,24 @@ class World:
 
     def deliverer(self) -> DeliverAttempts:
         """A deliver worker with nothing cached."""
+        projects = CachedProjects(self.registry.projects, self.clock)
         claims = ClaimAttempts(
+            batches=OpenBatches(
+                ledger=self.ledger,
+                endpoints=self.registry.endpoints,
+                projects=projects,
+                traffic=self.traffic,
+                clock=self.clock,
+                chance=self.chance,
+                pause=self.pause,
+            ),
+            requests=PrepareRequests(
+                ledger=self.ledger, payloads=self.ledger, projects=projects, chance=self.chance
+            ),
             ledger=self.ledger,
-            payloads=self.ledger,
             shelf=self.ledger,
-            endpoints=self.registry.endpoints,
-            projects=CachedProjects(self.registry.projects, self.clock),
             queue=self.deliver_queue,
+            slow_queue=self.slow_queue,
             clock=self.clock,
             chance=self.chance,
         )
@@ -259,6 +276,7 @@ class World:
             pool=self.pool,
             clock=self.clock,
             chance=self.chance,
+            pause=self.pause,
         )
 
     def life(self) -> EndpointLife:
@@ -337,7 +355,7 @@ class World:
             marks=self.ledger,
             match_queue=self.match_queue,
             deliver_queue=self.deliver_queue,
-            dead_letters=[self.match_queue, self.deliver_queue],
+            dead_letters=[self.match_queue, self.deliver_queue, self.slow_queue],
             roll_up=self.roll_up(),
             ages=self.ages,
             clock=self.clock,
@@ -357,6 +375,14 @@ class World:
             return self.deliverer().run(tasks, lambda: 60_000)
 
         return self._work(self.deliver_queue, messages, DeliverTaskV1, run, PutBack)
+
+    def deliver_slowly_once(self) -> list[Done]:
+        """Delivers one batch of what is visible on the slow lane."""
+
+        def run(tasks: list[DeliverTaskV1]) -> list[Done]:
+            return self.deliverer().run(tasks, lambda: 60_000, "slow")
+
+        return self._work(self.slow_queue, self.slow_queue.take(100), DeliverTaskV1, run, PutBack)
 
     def _work(
         self, queue: MemoryQueue, messages: Any, kind: Any, run: Any, back: type
@@ -392,6 +418,8 @@ class World:
                 self.match_once()
             elif any(m.visible_ms <= now for m in self.deliver_queue.messages):
                 self.deliver_once()
+            elif any(m.visible_ms <= now for m in self.slow_queue.messages):
+                self.deliver_slowly_once()
             else:
                 self.notify()
                 if any(m.visible_ms <= now for m in self.deliver_queue.messages):

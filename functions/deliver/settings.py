@@ -14,6 +14,6 @@ class Settings(BaseModel):
     registry_table: str = Field(alias="REGISTRY_TABLE")
     blobs_bucket: str = Field(alias="BLOBS_BUCKET")
     deliver_queue_url: str = Field(alias="DELIVER_QUEUE_URL")
-    slow_queue_url: str | None = Field(default=None, alias="SLOW_QUEUE_URL")
+    slow_queue_url: str = Field(alias="SLOW_QUEUE_URL")
     allow_loopback: bool = Field(default=False, alias="ALLOW_LOOPBACK")
     extra_ca_file: str | None = Field(default=None, alias="EXTRA_CA_FILE")

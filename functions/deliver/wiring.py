@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -20,12 +21,16 @@ from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.sqs import SqsQueue
 from hooktrace.adapters.system import SystemChance, SystemClock
+from hooktrace.adapters.traffic import TableTraffic
 from hooktrace.usecases.cached_projects import CachedProjects
 from hooktrace.usecases.claim_attempts import ClaimAttempts
 from hooktrace.usecases.deliver_attempts import DeliverAttempts
 from hooktrace.usecases.endpoint_life import EndpointLife
+from hooktrace.usecases.open_batches import OpenBatches
+from hooktrace.usecases.prepare_requests import PrepareRequests
 
-THREADS = 10
+THREADS = 100
+"""One for each message of the largest batch, so that no request waits for another to end."""
 
 
 @cache
@@ -40,7 +45,8 @@ def is_slow_lane(event: Mapping[str, Any]) -> bool:
 
 @cache
 def deliver_attempts() -> DeliverAttempts:
-    """The use case on the real adapters. The threads live as long as the environment."""
+    """The use case on the real adapters. The threads live as long as the environment; one is
+    made only when there are more requests at once than ever before."""
     settings = _settings()
     blobs = S3Blobs(lambda: client("s3"), settings.blobs_bucket)
     ledger_table = DynamoTable(client("dynamodb"), settings.ledger_table)
@@ -49,13 +55,22 @@ def deliver_attempts() -> DeliverAttempts:
     table = DynamoRegistryTable(client("dynamodb"), settings.registry_table)
     registry = registry_on(table, blobs, clock.now_ms)
     queue, chance = SqsQueue(client("sqs"), settings.deliver_queue_url), SystemChance()
+    projects = CachedProjects(registry.projects, clock)
     claims = ClaimAttempts(
+        batches=OpenBatches(
+            ledger=ledger,
+            endpoints=registry.endpoints,
+            projects=projects,
+            traffic=TableTraffic(ledger_table),
+            clock=clock,
+            chance=chance,
+            pause=time.sleep,
+        ),
+        requests=PrepareRequests(ledger=ledger, payloads=ledger, projects=projects, chance=chance),
         ledger=ledger,
-        payloads=ledger,
         shelf=ledger,
-        endpoints=registry.endpoints,
-        projects=CachedProjects(registry.projects, clock),
         queue=queue,
+        slow_queue=SqsQueue(client("sqs"), settings.slow_queue_url),
         clock=clock,
         chance=chance,
     )
@@ -76,4 +91,5 @@ def deliver_attempts() -> DeliverAttempts:
         pool=ThreadPoolExecutor(THREADS, thread_name_prefix="attempt"),
         clock=clock,
         chance=chance,
+        pause=time.sleep,
     )

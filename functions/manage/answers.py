@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, Literal
 
+from functions.manage.contract import RateLimitShape
 from hooktrace.api.http import RawJson, Shape
 from hooktrace.domain.ids import ulid_ms
 from hooktrace.domain.keys import StoredKey
@@ -112,7 +114,7 @@ class EndpointView(Shape):
     description: str
     retry_schedule: list[int] | None
     timeout_seconds: int
-    rate_limit_per_second: int | None
+    rate_limit: RateLimitShape | None
     concurrency: int | None
     permanent_statuses: list[int]
     headers: dict[str, str]
@@ -289,7 +291,7 @@ def new_key_view(new: NewKey) -> dict[str, object]:
 
 
 def endpoint_view(endpoint: Endpoint) -> dict[str, object]:
-    schedule = endpoint.retry_schedule
+    schedule, rate = endpoint.retry_schedule, endpoint.rate_limit
     return {
         "id": endpoint.id,
         "url": endpoint.url,
@@ -299,7 +301,7 @@ def endpoint_view(endpoint: Endpoint) -> dict[str, object]:
         "description": endpoint.description,
         "retry_schedule": None if schedule is None else list(schedule),
         "timeout_seconds": endpoint.timeout_seconds,
-        "rate_limit_per_second": endpoint.rate_limit_per_second,
+        "rate_limit": None if rate is None else asdict(rate),
         "concurrency": endpoint.concurrency,
         "permanent_statuses": list(endpoint.permanent_statuses),
         "headers": dict(endpoint.headers),

@@ -203,6 +203,13 @@ class KeyCreate(Shape):
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=3), AfterValidator(_scopes)]
 
 
+class RateLimitShape(Shape):
+    """At most `requests` in any `seconds`: `{"requests": 1, "seconds": 10}`."""
+
+    requests: Annotated[int, Field(ge=1, le=10_000)]
+    seconds: Annotated[int, Field(ge=1, le=3_600)] = 1
+
+
 class EndpointPatch(Shape):
     """The settings of an endpoint. A PATCH sets those that it names."""
 
@@ -214,10 +221,11 @@ class EndpointPatch(Shape):
     up to three attempts, `[]` one attempt and no retry, null the default schedule."""
     timeout_seconds: Annotated[int, Field(ge=1, le=30)] = 15
     """The deadline of one attempt as a whole."""
-    rate_limit_per_second: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    """The most requests in a second; null for no limit."""
+    rate_limit: RateLimitShape | None = None
+    """The most requests in a time; null for no limit. What comes faster waits, and nothing fails
+    for it."""
     concurrency: Annotated[int, Field(ge=1, le=1_000)] | None = None
-    """The most requests at the same time; null for no limit."""
+    """The most requests at the same time; null for no limit. The others wait."""
     permanent_statuses: Statuses = Field(default_factory=list)
     """Answers after which there is no retry, from 300 to 599."""
     headers: StaticHeaders = Field(default_factory=dict)

@@ -22,7 +22,7 @@ from functions.manage.cursors import read_cursor, write_cursor
 from functions.manage.desks import Wired
 from functions.manage.reading import created, if_match, not_modified, path_id, tagged
 from hooktrace.api.http import Request, Response, Route, read_json, read_query
-from hooktrace.domain.registry import Endpoint
+from hooktrace.domain.registry import Endpoint, RateLimit
 from hooktrace.usecases import manage_endpoints as use
 from hooktrace.usecases.signing_keys import GivenKeys
 
@@ -254,6 +254,8 @@ def _given(shape: EndpointPatch) -> use.EndpointInput:
     for name in ("retry_schedule", "permanent_statuses", "signatures"):
         if fields.get(name) is not None:
             fields[name] = tuple(fields[name])
+    if fields.get("rate_limit") is not None:
+        fields["rate_limit"] = RateLimit(**fields["rate_limit"])
     if "headers" in fields:
         fields["headers"] = tuple(fields["headers"].items())
     return use.EndpointInput(url, fields, keys)

@@ -17,6 +17,7 @@ from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import DeliveryId, EndpointId, EventId, ProjectId
 from hooktrace.domain.listing import RecordKind
 from hooktrace.domain.messages import Task
+from hooktrace.domain.traffic import Traffic
 
 if TYPE_CHECKING:
     from hooktrace.domain.stats import RollUp, RollUpKey
@@ -112,6 +113,26 @@ class EndpointHealths(Protocol):
 
         None when done. Otherwise what stands there, version 0 when nothing does.
         """
+        ...
+
+
+EndpointKey = tuple[ProjectId, EndpointId]
+
+
+class EndpointTraffic(Protocol):
+    """What is known about the traffic to endpoints: slots, permits, lane. Raises Unavailable."""
+
+    def read(self, keys: Iterable[EndpointKey]) -> dict[EndpointKey, Traffic]:
+        """Of all of the endpoints, strongly consistent; version 0 where nothing is stored."""
+        ...
+
+
+class TrafficStore(EndpointTraffic, Protocol):
+    """The same, with conditional writes."""
+
+    def replace(self, key: EndpointKey, after: Traffic, *, before: Traffic) -> Traffic | None:
+        """Stores `after` if `before` still stands; None when it did (or this write was made
+        already), else what stands there now."""
         ...
 
 

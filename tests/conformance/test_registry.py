@@ -12,7 +12,7 @@ from hooktrace.adapters.registry.table import Check, Delete, Put
 from hooktrace.domain.audit import AuditRecord
 from hooktrace.domain.errors import NotFound
 from hooktrace.domain.ids import ulid
-from hooktrace.domain.registry import Project, SigningSecret, VersionConflict
+from hooktrace.domain.registry import Project, RateLimit, SigningSecret, VersionConflict
 from tests.conformance.registry_subject import NOW_MS, Subject, new_id, new_key, subject
 
 __all__ = ["subject"]
@@ -77,7 +77,7 @@ def test_every_field_of_an_endpoint_comes_back(subject: Subject) -> None:
         description="päyments",
         retry_schedule=(),
         timeout_seconds=3,
-        rate_limit_per_second=7,
+        rate_limit=RateLimit(7, 60),
         concurrency=2,
         permanent_statuses=(404, 422),
         headers=(("X-One", "1"), ("X-Two", "")),

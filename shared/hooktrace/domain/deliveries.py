@@ -49,6 +49,7 @@ class DeliveryRecord:
     retries of the schedule already used; `due_ms` is when sweep must look, if nobody did before;
     `by_hand` names the key id of a manual attempt that is asked for and not yet begun;
     `forced`: also to an endpoint that is disabled. `requested_by` is the key id that cancelled.
+    `waiting_for` names what of our own brake holds it until `next_attempt_ms`.
     `cancel_reason` is set while the last attempt is in flight and none may follow it.
     """
 

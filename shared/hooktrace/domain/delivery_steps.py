@@ -105,6 +105,7 @@ def _ended(record: DeliveryRecord, status: DeliveryStatus, reason: str | None) -
         lease_until_ms=None,
         cancel_reason=None,
         forced=False,
+        waiting_for=None,
     )
 
 
@@ -190,6 +191,7 @@ def retry_by_hand(
         forced=forced,
         reason=None,
         requested_by=None,
+        waiting_for=None,
     )
     return asked.written(now_ms=now_ms, token=token)
 

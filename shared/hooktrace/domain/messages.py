@@ -39,7 +39,10 @@ class MatchTaskV1:
 
 @dataclass(frozen=True, slots=True)
 class DeliverTaskV1:
-    """Make this attempt of a delivery. Where it goes is read from the endpoint, never from here."""
+    """Make this attempt of a delivery. Where it goes is read from the endpoint, never from here.
+
+    `waits` counts how often in a row the endpoint's concurrency sent the message back.
+    """
 
     project_id: ProjectId
     event_id: EventId
@@ -51,6 +54,7 @@ class DeliverTaskV1:
     packed: bytes | None
     traceparent: str | None = None
     tracestate: str | None = None
+    waits: int = 0
 
 
 Task = MatchTaskV1 | DeliverTaskV1
@@ -78,6 +82,8 @@ def encode(task: Task) -> str:
         body["replay"] = task.replay
         body["matched_by"] = list(task.matched_by)
         body["attempt"] = task.attempt
+        if task.waits:
+            body["waits"] = task.waits
     if task.packed is not None:
         body["body"] = base64.b64encode(task.packed).decode("ascii")
     if task.traceparent is not None:
@@ -129,6 +135,7 @@ def _deliver(body: dict[str, Any], event_id: EventId, packed: bytes | None) -> D
         matched_by=tuple(SubscriptionId(s) for s in body["matched_by"]),
         type=str(body["type"]),
         attempt=int(body["attempt"]),
+        waits=int(body.get("waits", 0)),
         packed=packed,
         traceparent=body.get("traceparent"),
         tracestate=body.get("tracestate"),

@@ -25,9 +25,10 @@ class NextStep:
 def of_delivery(record: DeliveryRecord) -> NextStep | None:
     """The next step of a delivery, None at its end."""
     number = next_number(record)
+    waits = record.status in {DeliveryStatus.PENDING, DeliveryStatus.RETRYING}
+    if waits and record.waiting_for is not None:
+        return _step(record, "wait", _waits(record, number), record.next_attempt_ms)
     if record.status is DeliveryStatus.PENDING:
-        if record.waiting_for is not None:
-            return _step(record, "wait", f"Waits for {record.waiting_for}.", record.next_attempt_ms)
         return _step(record, "attempt", "The first attempt is queued.", None)
     if record.status is DeliveryStatus.RETRYING:
         at = record.next_attempt_ms
@@ -42,6 +43,21 @@ def of_delivery(record: DeliveryRecord) -> NextStep | None:
     if record.cancel_reason is not None:
         text += f" No attempt follows it ({record.cancel_reason})."
     return _step(record, "result", text, until)
+
+
+def _waits(record: DeliveryRecord, number: int) -> str:
+    """What of our own brake holds the delivery, and until when."""
+    when = "" if record.next_attempt_ms is None else f" at {rfc3339(record.next_attempt_ms)}"
+    if record.waiting_for == "rate_limit":
+        return f"The endpoint's rate limit holds attempt {number}: its turn is{when or ' later'}."
+    if record.waiting_for == "concurrency":
+        return (
+            f"Attempt {number} waits until fewer requests to the endpoint are under way; "
+            f"the next look is{when or ' later'}."
+        )
+    if record.waiting_for == "slow_lane":
+        return f"Attempt {number} is queued on the slow lane: the endpoint is slow to answer."
+    return f"Attempt {number} waits for {record.waiting_for}{when}."
 
 
 def _step(record: DeliveryRecord, action: str, text: str, at_ms: int | None) -> NextStep:

@@ -71,13 +71,21 @@ class SigningSecret:
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimit:
+    """At most `requests` in any `seconds`."""
+
+    requests: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """A customer's URL and how to deliver to it.
 
     `retry_schedule` holds the seconds between an attempt and the one after it, for the attempts
     after the first: `(5, 300)` means three attempts, `()` one, None the default schedule.
-    `secrets` has the newest first; those of the schemes in `signatures` sign. `headers` are sent
-    with every request as they stand.
+    `concurrency` is the most requests at the same time. `secrets` has the newest first; those of
+    the schemes in `signatures` sign. `headers` are sent with every request as they stand.
     """
 
     id: str
@@ -92,7 +100,7 @@ class Endpoint:
     description: str = ""
     retry_schedule: tuple[int, ...] | None = None
     timeout_seconds: int = DEFAULT_TIMEOUT_SECONDS
-    rate_limit_per_second: int | None = None
+    rate_limit: RateLimit | None = None
     concurrency: int | None = None
     permanent_statuses: tuple[int, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()

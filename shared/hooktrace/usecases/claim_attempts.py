@@ -2,134 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
 
-from hooktrace.domain.claims import Busy, Claimed, NotYet, Over, Resume, claim
-from hooktrace.domain.deliveries import DeliveryRecord, born
+from hooktrace.domain.claims import Busy, Over, Refusal, claim, hold, refusal
+from hooktrace.domain.deliveries import DeliveryRecord, next_number
 from hooktrace.domain.delivery_steps import end_without_attempt
 from hooktrace.domain.errors import InvalidInput, Unavailable
-from hooktrace.domain.ids import ProjectId, bare, delivery_id
+from hooktrace.domain.ids import DeliveryId
 from hooktrace.domain.messages import DeliverTaskV1
-from hooktrace.domain.registry import Endpoint
-from hooktrace.domain.states import DeliveryStatus
-from hooktrace.ports import (
-    AttemptShelf,
-    Chance,
-    Clock,
-    Ledger,
-    Lost,
-    Payloads,
-    TaskQueue,
-    Write,
+from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS
+from hooktrace.domain.states import DELIVERY_ENDS, DeliveryStatus
+from hooktrace.domain.traffic import Go, Wait
+from hooktrace.ports import AttemptShelf, Chance, Clock, EndpointKey, Ledger, Lost, TaskQueue, Write
+from hooktrace.usecases import brake
+from hooktrace.usecases.brake import Brake, LaneName, lease_ms
+from hooktrace.usecases.delivery_jobs import (
+    Done,
+    Job,
+    PutBack,
+    Settled,
+    queue_delay,
+    queue_next,
+    stop_reason,
 )
-from hooktrace.usecases.cached_projects import ProjectSource
-from hooktrace.usecases.delivery_jobs import Done, Job, PutBack, Settled, queue_next, stop_reason
-from hooktrace.usecases.endpoint_life import EndpointControl
+from hooktrace.usecases.open_batches import Batch, OpenBatches, out_of_time
 from hooktrace.usecases.prepare_requests import PrepareRequests
 
 ROUNDS = 6
-LEASE_MARGIN_MS = 10_000
-TIME_MARGIN_MS = 2_000
 KEPT_ATTEMPTS = 10
 SHELVED_AT_ONCE = 5
 
 
-class Endpoints(EndpointControl, Protocol):
-    """Endpoints of a project, strongly consistent."""
-
-    def get_endpoints(
-        self, project_id: str, endpoint_ids: Iterable[str]
-    ) -> dict[str, Endpoint]: ...
-
-
 class ClaimAttempts:
-    """The first half of the deliver room; see `run`."""
+    """The first half of the deliver room; see `claim`."""
 
     def __init__(
         self,
         *,
+        batches: OpenBatches,
+        requests: PrepareRequests,
         ledger: Ledger,
-        payloads: Payloads,
         shelf: AttemptShelf,
-        endpoints: Endpoints,
-        projects: ProjectSource,
         queue: TaskQueue,
+        slow_queue: TaskQueue,
         clock: Clock,
         chance: Chance,
     ) -> None:
+        self._batches = batches
+        self._requests = requests
         self._ledger = ledger
-        self._requests = PrepareRequests(
-            ledger=ledger, payloads=payloads, projects=projects, chance=chance
-        )
         self._shelf = shelf
-        self._endpoints = endpoints
-        self._projects = projects
         self._queue = queue
+        self._slow_queue = slow_queue
         self._clock = clock
         self._chance = chance
 
-    def run(
-        self, tasks: Sequence[DeliverTaskV1], remaining_ms: int
-    ) -> tuple[dict[int, Job], dict[int, Done]]:
-        """By position in `tasks`: the jobs whose attempt is ours, and the answers to the rest.
+    def open(self, tasks: Sequence[DeliverTaskV1], lane: LaneName, remaining_ms: int) -> Batch:
+        """The batch with its answers so far: what cannot be read, or not in the time left."""
+        return self._batches.run(tasks, lane, remaining_ms)
 
-        Attempts that no longer fit are put on the shelf before the claim that drops them.
-        """
-        answers: dict[int, Done] = {}
-        jobs = self._prepare(tasks, answers, remaining_ms)
-        return self._claim(jobs, answers), answers
-
-    def _prepare(
-        self, tasks: Sequence[DeliverTaskV1], answers: dict[int, Done], remaining_ms: int
+    def claim(
+        self, batch: Batch, flying: Mapping[EndpointKey, int], *, patient: bool, remaining_ms: int
     ) -> dict[int, Job]:
-        ids = [delivery_id(bare(t.event_id), bare(t.endpoint_id), t.replay) for t in tasks]
-        try:
-            endpoints = self._load_endpoints(tasks)
-            later = [(t.project_id, i) for t, i in zip(tasks, ids, strict=True) if t.attempt > 1]
-            known = self._ledger.deliveries(later) if later else {}
-        except Unavailable as error:
-            answers.update({n: PutBack(i, str(error)) for n, i in enumerate(ids)})
+        """Those of the waiting whose attempt is ours now; the others stay, or get their answer.
+
+        Parts, in this order: (1) slots and permits, for endpoints with limits; (2) attempts that
+        no longer fit, to the shelf; (3) the claims, or for those that our own brake holds the
+        time until which it does; (4) the messages of these. After a crash between 1 and 3 a slot
+        stays unused and a permit runs out with its lease; after 3 the message comes back, or the
+        audit or sweep sends another.
+        """
+        late = [(p, batch.waiting[p]) for p in out_of_time(batch, remaining_ms)]
+        self._send(batch, late, "queued again: too little time is left in this run")
+        if not batch.waiting:
             return {}
-        jobs = {}
-        for position, (task, identifier) in enumerate(zip(tasks, ids, strict=True)):
-            endpoint = endpoints.get((task.project_id, task.endpoint_id))
-            need_ms = (endpoint.timeout_seconds * 1000 if endpoint else 0) + TIME_MARGIN_MS
-            if need_ms > remaining_ms:
-                answers[position] = PutBack(identifier, "too little time is left in this run")
-                continue
-            record = known.get(identifier) or self._unborn(task)
-            jobs[position] = Job(task, identifier, endpoint, record)
-        return jobs
-
-    def _load_endpoints(
-        self, tasks: Sequence[DeliverTaskV1]
-    ) -> dict[tuple[ProjectId, str], Endpoint]:
-        wanted: dict[ProjectId, set[str]] = {}
-        for task in tasks:
-            wanted.setdefault(task.project_id, set()).add(task.endpoint_id)
-        return {
-            (project, identifier): endpoint
-            for project, ids in wanted.items()
-            for identifier, endpoint in self._endpoints.get_endpoints(project, ids).items()
+        first: dict[DeliveryId, Job] = {}  # of duplicates one; the others look after it
+        free = {
+            position: job
+            for position, job in batch.waiting.items()
+            if first.setdefault(job.delivery_id, job) is job and self._is_free(job)
         }
+        try:
+            batch.brake.plan(free.values(), lane=batch.lane, flying=flying, patient=patient)
+        except Unavailable as error:
+            for position, job in free.items():
+                batch.answer(position, PutBack(job.delivery_id, str(error)))
+        settled = {
+            p: job
+            for p, job in batch.waiting.items()
+            if first[job.delivery_id] is job and (p not in free or job.plan is not None)
+        }
+        claimed, waits = self._write(batch, settled)
+        for position in claimed:
+            batch.waiting.pop(position)
+        self._return_permits(batch.brake, [j for p, j in settled.items() if p not in claimed])
+        self._send(batch, waits, None)
+        for job in batch.waiting.values():
+            job.record = first[job.delivery_id].record
+        return claimed
 
-    def _unborn(self, task: DeliverTaskV1) -> DeliveryRecord:
-        project = self._projects.get_project(task.project_id)
-        days = project.retention_days if project else 30
-        return born(
-            project_id=task.project_id,
-            event_id=task.event_id,
-            endpoint_id=task.endpoint_id,
-            replay=task.replay,
-            matched_by=task.matched_by,
-            expires_s=self._clock.now_ms() // 1000 + days * 86_400,
-        )
-
-    def _claim(self, jobs: dict[int, Job], answers: dict[int, Done]) -> dict[int, Job]:
-        """Those of the jobs whose attempt is ours; the others get their answer."""
+    def _write(
+        self, batch: Batch, jobs: Mapping[int, Job]
+    ) -> tuple[dict[int, Job], list[tuple[int, Job]]]:
+        """Writes what each job calls for, again after each loss: the claimed, and who waits."""
         claimed: dict[int, Job] = {}
+        waits: list[tuple[int, Job]] = []
         open_jobs = dict(jobs)
         for _ in range(ROUNDS):
             writes: dict[int, Write] = {}
@@ -137,70 +115,82 @@ class ClaimAttempts:
                 decision = self._decide(job)
                 if isinstance(decision, Write):
                     writes[position] = decision
+                elif isinstance(decision, Wait):
+                    waits.append((position, job))
                 else:
-                    answers[position] = decision
+                    batch.answer(position, decision)
             try:
                 results = self._ledger.write(list(writes.values())) if writes else []
             except Unavailable as error:
                 for position in writes:
-                    answers[position] = PutBack(jobs[position].delivery_id, str(error))
-                return claimed
+                    batch.answer(position, PutBack(jobs[position].delivery_id, str(error)))
+                return claimed, waits
             open_jobs = {}
             for (position, write), result in zip(writes.items(), results, strict=True):
-                job = jobs[position]
                 if isinstance(result, Lost):
-                    self._look_again(job, result)
-                    open_jobs[position] = job
-                    continue
-                assert isinstance(write.after, DeliveryRecord)
-                job.record = write.after
-                if job.request is None:
-                    answers[position] = Settled(job.delivery_id, write.after.reason or "ended")
+                    self._look_again(jobs[position], result)
+                    open_jobs[position] = jobs[position]
                 else:
-                    claimed[position] = job
+                    _written(batch, position, jobs[position], write, claimed, waits)
             if not open_jobs:
-                return claimed
+                break
         for position, job in open_jobs.items():
-            answers[position] = PutBack(job.delivery_id, "the record keeps changing")
-        return claimed
+            batch.answer(position, PutBack(job.delivery_id, "the record keeps changing"))
+        return claimed, waits
 
     def _look_again(self, job: Job, lost: Lost) -> None:
         """Takes the record that stands there; one that vanished is born anew."""
         current = lost.current
-        job.record = current if isinstance(current, DeliveryRecord) else self._unborn(job.task)
+        if not isinstance(current, DeliveryRecord):
+            current = self._batches.unborn(job.task)
+        job.record = current
+        job.request = None
 
-    def _decide(self, job: Job) -> Write | Done:
-        """The write that this message calls for, or its answer when it calls for none."""
-        record, now_ms = job.record, self._clock.now_ms()
-        before = record if record.version else None
+    def _is_free(self, job: Job) -> bool:
+        """Whether the job may begin, as far as its own delivery is concerned."""
+        if job.endpoint is None or self._stop(job) is not None:
+            return False
+        now_ms = self._clock.now_ms()
+        return refusal(job.record, attempt=job.task.attempt, now_ms=now_ms) is None
+
+    def _stop(self, job: Job) -> str | None:
+        """Why no further attempt may be made, if so."""
         stop = stop_reason(job.endpoint)
-        if job.endpoint is None or (stop is not None and not record.forced):
+        if stop == "endpoint_disabled" and job.record.forced:
+            stop = None
+        return stop or job.record.cancel_reason
+
+    def _decide(self, job: Job) -> Write | Wait | Done:
+        """The write that this message calls for, or its answer when it calls for none."""
+        record, now_ms, token = job.record, self._clock.now_ms(), self._chance.token()
+        before = record if record.version else None
+        if (stop := self._stop(job)) is not None or job.endpoint is None:
             ended = end_without_attempt(
                 record,
                 DeliveryStatus.CANCELLED,
                 stop or "endpoint_deleted",
                 now_ms=now_ms,
-                token=self._chance.token(),
+                token=token,
             )
-            if ended is None or (record.cancel_reason and record.lease_until_ms):
+            in_flight = ended is not None and ended.status not in DELIVERY_ENDS
+            if ended is None or (record.cancel_reason and in_flight):
                 return Settled(job.delivery_id, "over")
             return Write(ended, before)
-        decision = claim(
-            record,
-            attempt=job.task.attempt,
-            now_ms=now_ms,
-            lease_ms=job.endpoint.timeout_seconds * 1000 + LEASE_MARGIN_MS,
-            url=job.endpoint.url,
-            token=self._chance.token(),
-        )
-        if isinstance(decision, Claimed):
-            return self._begin(job, decision, before)
-        return self._answer(job, decision, now_ms)
+        refused = refusal(record, attempt=job.task.attempt, now_ms=now_ms)
+        if refused is not None:
+            return self._answer(job, refused, now_ms)
+        if isinstance(job.plan, Wait):
+            if record.waiting_for == job.plan.why == "slow_lane":
+                return job.plan
+            return Write(hold(record, job.plan, now_ms=now_ms, token=token), before)
+        if job.plan is None:  # it was not free when the brake was asked
+            return PutBack(job.delivery_id, "the record has changed")
+        return self._begin(job, job.plan, before, now_ms, token)
 
-    def _answer(self, job: Job, decision: Busy | NotYet | Resume | Over, now_ms: int) -> Done:
-        if isinstance(decision, Busy):
+    def _answer(self, job: Job, refused: Refusal, now_ms: int) -> Done:
+        if isinstance(refused, Busy):
             return PutBack(job.delivery_id, "another worker holds the lease")
-        if isinstance(decision, Over):
+        if isinstance(refused, Over):
             return Settled(job.delivery_id, "over")
         try:
             queue_next([(job.task, job.record)], self._queue, now_ms)
@@ -208,9 +198,18 @@ class ClaimAttempts:
             return PutBack(job.delivery_id, str(error))
         return Settled(job.delivery_id, "queued for its time")
 
-    def _begin(self, job: Job, decision: Claimed, before: DeliveryRecord | None) -> Write | Done:
+    def _begin(
+        self, job: Job, go: Go, before: DeliveryRecord | None, now_ms: int, token: str
+    ) -> Write | Done:
         assert job.endpoint is not None
-        record = decision.record
+        record = claim(
+            job.record,
+            start_ms=max(go.start_ms, now_ms),
+            now_ms=now_ms,
+            lease_ms=lease_ms(job.endpoint),
+            url=job.endpoint.url,
+            token=token,
+        )
         try:
             job.request = self._requests.build(job, record, job.endpoint)
             if len(record.attempts) > KEPT_ATTEMPTS:
@@ -220,3 +219,55 @@ class ClaimAttempts:
         except (Unavailable, InvalidInput) as error:
             return PutBack(job.delivery_id, str(error))
         return Write(record, before)
+
+    def _return_permits(self, brake_of: Brake, jobs: Iterable[Job]) -> None:
+        """What was admitted and then not claimed gives its permit back."""
+        unused: dict[EndpointKey, list[str]] = {}
+        for job in jobs:
+            if isinstance(job.plan, Go) and job.plan.permit is not None:
+                unused.setdefault(job.key, []).append(job.plan.permit)
+        for key, tokens in unused.items():
+            brake_of.settle(key, brake.Over(tuple(tokens)))
+
+    def _send(self, batch: Batch, jobs: Sequence[tuple[int, Job]], why: str | None) -> None:
+        """Queues the messages of those that wait, on their endpoint's lane."""
+        now_ms = self._clock.now_ms()
+        lanes: dict[bool, list[tuple[DeliverTaskV1, int]]] = {False: [], True: []}
+        for _, job in jobs:
+            wait = job.plan if isinstance(job.plan, Wait) else None
+            delay = queue_delay(job.record, now_ms) if wait else 0
+            if delay > QUEUE_DELAY_MAX_SECONDS:
+                continue  # listed in `due`
+            waits = job.task.waits + 1 if wait and wait.why == "concurrency" else 0
+            task = replace(job.task, attempt=next_number(job.record), waits=waits)
+            lanes[batch.brake.is_slow(job.key)].append((task, delay))
+        try:
+            for slow, sends in lanes.items():
+                if sends:
+                    (self._slow_queue if slow else self._queue).send(sends)
+        except Unavailable as error:
+            for position, job in jobs:
+                batch.answer(position, PutBack(job.delivery_id, str(error)))
+            return
+        for position, job in jobs:
+            told = f"waits: {job.plan.why}" if isinstance(job.plan, Wait) else why
+            batch.answer(position, Settled(job.delivery_id, told or "queued again"))
+
+
+def _written(
+    batch: Batch,
+    position: int,
+    job: Job,
+    write: Write,
+    claimed: dict[int, Job],
+    waits: list[tuple[int, Job]],
+) -> None:
+    """Where a job goes whose write was made: to its attempt, into the queue, or home."""
+    assert isinstance(write.after, DeliveryRecord)
+    job.record = write.after
+    if job.record.status in DELIVERY_ENDS or job.record.cancel_reason:
+        batch.answer(position, Settled(job.delivery_id, job.record.reason or "ended"))
+    elif job.request is not None:
+        claimed[position] = job
+    else:
+        waits.append((position, job))

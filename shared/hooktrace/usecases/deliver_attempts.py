@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import Executor
 
 from hooktrace.domain.attempts import AttemptOutcome, SendResult
 from hooktrace.domain.deliveries import DeliveryRecord
@@ -14,7 +14,8 @@ from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.retry import DEFAULT_SCHEDULE, GONE_STATUS, RetryPolicy
 from hooktrace.ports import Chance, Clock, Ledger, Lost, Sender, TaskQueue, Write
 from hooktrace.usecases.attempt_facts import facts_of
-from hooktrace.usecases.claim_attempts import ROUNDS, ClaimAttempts, Endpoints
+from hooktrace.usecases.brake import LaneName
+from hooktrace.usecases.claim_attempts import ROUNDS, ClaimAttempts
 from hooktrace.usecases.delivery_jobs import (
     Attempted,
     Done,
@@ -24,8 +25,12 @@ from hooktrace.usecases.delivery_jobs import (
     stop_reason,
 )
 from hooktrace.usecases.endpoint_life import EndpointLife, Seen
+from hooktrace.usecases.flights import Flights
+from hooktrace.usecases.open_batches import Endpoints
+from hooktrace.usecases.settle_traffic import settle_hanging, settle_landed
 
-FLUSH_SECONDS = 0.02
+PATIENCE_MS = 2_000
+"""So long messages stay with a worker for the end of another request to their endpoint."""
 
 
 class DeliverAttempts:
@@ -43,6 +48,7 @@ class DeliverAttempts:
         pool: Executor,
         clock: Clock,
         chance: Chance,
+        pause: Callable[[float], None],
     ) -> None:
         self._claims = claims
         self._ledger = ledger
@@ -53,8 +59,14 @@ class DeliverAttempts:
         self._pool = pool
         self._clock = clock
         self._chance = chance
+        self._pause = pause
 
-    def run(self, tasks: Sequence[DeliverTaskV1], remaining_ms: Callable[[], int]) -> list[Done]:
+    def run(
+        self,
+        tasks: Sequence[DeliverTaskV1],
+        remaining_ms: Callable[[], int],
+        lane: LaneName = "fast",
+    ) -> list[Done]:
         """Makes the attempts of a batch in parallel; one answer for each task, in order.
 
         Parts of one attempt, in this order: (1) the claim, with the attempt open and a lease
@@ -64,26 +76,36 @@ class DeliverAttempts:
         `worker_lost`, the next begins. A crash after 3: the message comes back, sees that its
         attempt is made, and queues the next one. A duplicate finds the lease, or the result.
         After all of them the health of their endpoints; the next result makes up for a lost one.
-        """
-        jobs, answers = self._claims.run(tasks, remaining_ms())
-        self._send(jobs, answers)
-        self._life.note(_seen(jobs, answers))
-        return [answers[position] for position in range(len(tasks))]
 
-    def _send(self, jobs: dict[int, Job], answers: dict[int, Done]) -> None:
-        """Sends in parallel; results are written together, but none waits for a slow one."""
-        futures: dict[Future[SendResult], int] = {}
-        for position, job in jobs.items():
-            assert job.request is not None
-            futures[self._pool.submit(self._sender.send, job.request)] = position
-        waiting = set(futures)
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            if waiting:
-                more, waiting = wait(waiting, timeout=FLUSH_SECONDS)
-                done |= more
-            results = {futures[f]: f.result() for f in done}
-            self._record({p: (jobs[p], result) for p, result in results.items()}, answers)
+        On the fast lane one endpoint takes half of the threads at most; the rest of its messages
+        follow as those are done, or leave for the slow lane once it has hung for two seconds.
+        Permits go back after the result. A crash before that: they run out with their lease.
+        """
+        began_ms = self._clock.now_ms()
+        batch = self._claims.open(tasks, lane, remaining_ms())
+        flights = Flights(
+            sender=self._sender, pool=self._pool, clock=self._clock, pause=self._pause
+        )
+        jobs: dict[int, Job] = {}
+        while batch.waiting or flights:
+            claimed = self._claims.claim(
+                batch,
+                flights.count(),
+                patient=self._clock.now_ms() - began_ms < PATIENCE_MS,
+                remaining_ms=remaining_ms(),
+            )
+            jobs |= claimed
+            for position, job in claimed.items():
+                flights.add(position, job)
+            if not flights:
+                continue
+            landed = {p: (jobs[p], result) for p, result in flights.landed().items()}
+            if landed:
+                self._record(landed, batch.answers)
+                settle_landed(batch, landed.values())
+            settle_hanging(batch, flights.hanging())
+        self._life.note(_seen(jobs, batch.answers))
+        return [batch.answers[position] for position in range(len(tasks))]
 
     def _record(self, sent: dict[int, tuple[Job, SendResult]], answers: dict[int, Done]) -> None:
         """Writes results on the condition of their version, looking again after each loss."""

@@ -13,8 +13,12 @@ from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.registry import Endpoint
 from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS
 from hooktrace.domain.states import DeliveryStatus
-from hooktrace.ports import TaskQueue
+from hooktrace.domain.traffic import Go, Wait
+from hooktrace.ports import EndpointKey, TaskQueue
 from hooktrace.usecases.attempt_facts import AttemptFacts
+
+QUEUED = frozenset({DeliveryStatus.PENDING, DeliveryStatus.RETRYING})
+"""Of these a message is queued for `next_attempt_ms`, if they have one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +53,47 @@ Done = Attempted | Settled | PutBack
 
 @dataclass(slots=True)
 class Job:
-    """A message on its way through: its record as last seen, and its request once claimed."""
+    """A message on its way through: its record as last seen, and its request once claimed.
+
+    `plan` is what the brake said (None: not asked yet).
+    """
 
     task: DeliverTaskV1
     delivery_id: DeliveryId
     endpoint: Endpoint | None
     record: DeliveryRecord
+    plan: Go | Wait | None = None
     request: OutgoingRequest | None = None
+
+    @property
+    def key(self) -> EndpointKey:
+        """The endpoint, with its project."""
+        return self.task.project_id, self.task.endpoint_id
+
+
+def queue_delay(record: DeliveryRecord, now_ms: int) -> int:
+    """Whole seconds that the message of the next attempt waits in its queue.
+
+    A slot of the rate limit is met early, by half a second to one and a half, and its worker
+    waits for the rest: a message that comes late has lost its slot.
+    """
+    ahead_ms = max(0, (record.next_attempt_ms or now_ms) - now_ms)
+    if record.waiting_for == "rate_limit":
+        return max(0, ahead_ms - 500) // 1000
+    return -(-ahead_ms // 1000)
 
 
 def queue_next(
     pairs: Sequence[tuple[DeliverTaskV1, DeliveryRecord]], queue: TaskQueue, now_ms: int
 ) -> None:
-    """Queues the next attempt of each that retries soon; later ones are found by sweep."""
+    """Queues the next attempt of each that retries or waits; sweep finds those far ahead."""
     sends = []
     for task, record in pairs:
-        if record.status is not DeliveryStatus.RETRYING or record.next_attempt_ms is None:
+        if record.status not in QUEUED or record.next_attempt_ms is None:
             continue
-        delay = max(0, -(-(record.next_attempt_ms - now_ms) // 1000))
+        delay = queue_delay(record, now_ms)
         if delay <= QUEUE_DELAY_MAX_SECONDS:
-            sends.append((replace(task, attempt=next_number(record)), delay))
+            sends.append((replace(task, attempt=next_number(record), waits=0), delay))
     if sends:
         queue.send(sends)
 

@@ -25,7 +25,7 @@ from hooktrace.ports import (
     Write,
     Written,
 )
-from hooktrace.usecases.delivery_jobs import unborn_record
+from hooktrace.usecases.delivery_jobs import queue_delay, unborn_record
 from hooktrace.usecases.ingest_events import match_task
 from hooktrace.usecases.match_events import deliver_task, planned
 from hooktrace.usecases.roll_up_events import RollUpEvents
@@ -35,6 +35,7 @@ DUE_HORIZON_MS = 60_000
 DUE_AGAIN_MS = 15 * 60_000
 FIRST_LOOK_BACK_MS = 10 * 60_000
 LATE_MS = 5_000
+LATE_ON_SLOW_LANE_MS = 15 * 60_000
 CHUNK = 100
 
 
@@ -141,9 +142,8 @@ class Sweep:
         for record in due:
             event = events.get(record.event_id)
             if event is not None and record.status not in DELIVERY_ENDS:
-                at = record.next_attempt_ms or now_ms
-                self._saw_waiting(at)
-                sends.append((_next_task(event, record), max(0, -(-(at - now_ms) // 1000))))
+                self._saw_waiting(record.next_attempt_ms or now_ms)
+                sends.append((_next_task(event, record), queue_delay(record, now_ms)))
             again = None if event is None else now_ms + DUE_AGAIN_MS
             moved = replace(record, due_ms=again)
             after = moved.written(now_ms=now_ms, token=self._chance.token())
@@ -288,8 +288,9 @@ def is_stuck(record: DeliveryRecord, now_ms: int) -> bool:
     """Whether nothing will move this delivery unless it is sent again."""
     if record.status is DeliveryStatus.DELIVERING:
         return record.lease_until_ms is None or record.lease_until_ms + LATE_MS < now_ms
-    if record.status is DeliveryStatus.RETRYING and record.due_ms is None:
-        return (record.next_attempt_ms or 0) + LATE_MS < now_ms
+    if record.status in {DeliveryStatus.PENDING, DeliveryStatus.RETRYING} and not record.due_ms:
+        late_ms = LATE_ON_SLOW_LANE_MS if record.waiting_for == "slow_lane" else LATE_MS
+        return (record.next_attempt_ms or 0) + late_ms < now_ms
     return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -26,7 +27,10 @@ class Message:
 
 
 class MemoryQueue:
-    """Fulfils `hooktrace.ports.TaskQueue` and the `DeadLetters` of sweep (its own dead ones)."""
+    """Fulfils `hooktrace.ports.TaskQueue` and the `DeadLetters` of sweep (its own dead ones).
+
+    Safe for threads.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.messages: list[Message] = []
@@ -35,6 +39,7 @@ class MemoryQueue:
         self.before_send: Callable[[Sequence[tuple[Task, int]]], None] = lambda _: None
         self._clock = clock
         self._numbers = count(1)
+        self._lock = threading.RLock()
 
     def send(self, tasks: Sequence[tuple[Task, int]]) -> None:
         self.before_send(tasks)
@@ -45,26 +50,29 @@ class MemoryQueue:
 
     def put(self, body: str, delay_seconds: int = 0) -> None:
         """Sends raw text."""
-        self.sent += 1
         visible = self._clock.now_ms() + delay_seconds * 1000
-        self.messages.append(Message(f"m{next(self._numbers)}", body, visible))
+        with self._lock:
+            self.sent += 1
+            self.messages.append(Message(f"m{next(self._numbers)}", body, visible))
 
     def take(self, most: int = 10) -> list[Message]:
         """Receives up to `most` visible messages; they come back unless they are `done`."""
         now_ms = self._clock.now_ms()
-        taken = [m for m in self.messages if m.visible_ms <= now_ms][:most]
-        for message in list(taken):
-            message.receives += 1
-            message.visible_ms = now_ms + VISIBILITY_MS
-            if message.receives > MAX_RECEIVES:
-                self.messages.remove(message)
-                self.dead.append(message)
-                taken.remove(message)
-        return taken
+        with self._lock:
+            taken = [m for m in self.messages if m.visible_ms <= now_ms][:most]
+            for message in list(taken):
+                message.receives += 1
+                message.visible_ms = now_ms + VISIBILITY_MS
+                if message.receives > MAX_RECEIVES:
+                    self.messages.remove(message)
+                    self.dead.append(message)
+                    taken.remove(message)
+            return taken
 
     def done(self, message: Message) -> None:
         """Deletes a received message."""
-        self.messages.remove(message)
+        with self._lock:
+            self.messages.remove(message)
 
     def receive(self) -> list[tuple[str, str]]:
         return [(message.id, message.body) for message in self.dead]

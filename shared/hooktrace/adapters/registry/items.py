@@ -21,12 +21,20 @@ version on brings the changes and the proof that none is missing.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from hooktrace.adapters.registry.table import Item, Key
 from hooktrace.domain.keys import StoredKey
 from hooktrace.domain.notification_kinds import DEFAULT_CHOICE, NotificationChoice
-from hooktrace.domain.registry import Changes, Endpoint, Project, SigningSecret, Subscription
+from hooktrace.domain.registry import (
+    Changes,
+    Endpoint,
+    Project,
+    RateLimit,
+    SigningSecret,
+    Subscription,
+)
 
 if TYPE_CHECKING:
     from hooktrace.domain.matching import MatchRow
@@ -186,6 +194,7 @@ def stored_key_of(item: Item) -> StoredKey:
 
 
 def endpoint_item(endpoint: Endpoint) -> Item:
+    rate = endpoint.rate_limit
     fields = {
         "url": endpoint.url,
         "created_ms": endpoint.created_ms,
@@ -197,7 +206,7 @@ def endpoint_item(endpoint: Endpoint) -> Item:
         "description": endpoint.description,
         "retry_schedule": endpoint.retry_schedule,
         "timeout_seconds": endpoint.timeout_seconds,
-        "rate_limit_per_second": endpoint.rate_limit_per_second,
+        "rate_limit": None if rate is None else asdict(rate),
         "concurrency": endpoint.concurrency,
         "permanent_statuses": endpoint.permanent_statuses,
         "headers": endpoint.headers,
@@ -221,10 +230,14 @@ def _secret_fields(secret: SigningSecret) -> dict[str, Any]:
 def endpoint_of(item: Item) -> Endpoint:
     fields = fields_of(item)
     secrets = tuple(SigningSecret(**secret) for secret in fields.pop("secrets"))
+    rate = fields.pop("rate_limit", None)
+    if (older := fields.pop("rate_limit_per_second", None)) is not None:
+        rate = {"requests": older, "seconds": 1}
     return Endpoint(
         id=item["SK"]["S"].partition("#")[2],
         project_id=item["PK"]["S"].partition("#")[2],
         secrets=secrets,
+        rate_limit=None if rate is None else RateLimit(**rate),
         version=fields.pop("v"),
         **fields,
     )
