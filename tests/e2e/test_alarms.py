@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
+import boto3
 import pytest
 
 from tests.e2e.client import ApiProject
@@ -44,13 +45,11 @@ class Inbox:
 
 
 @pytest.fixture(scope="module")
-def inbox(stack: dict[str, Any]) -> Iterator[Inbox]:
-    import boto3
-
+def inbox(stack: dict[str, Any]) -> Inbox:
     def clients(service: str) -> Any:
         return boto3.client(service, **stack["aws"])  # type: ignore[call-overload] # any service
 
-    yield Inbox(clients, stack["outputs"]["AlarmTopicArn"])
+    return Inbox(clients, stack["outputs"]["AlarmTopicArn"])
 
 
 def _alarms(clients: Callable[[str], Any]) -> list[dict[str, Any]]:
