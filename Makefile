@@ -8,7 +8,7 @@ SEED ?= 1
 export HOOKTRACE_PORT
 export PYTHONPATH := .:shared
 
-.PHONY: help setup demo up down deploy status test cover check format bench soak locks clean
+.PHONY: help setup demo up down deploy status test cover check format bench break soak locks clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -49,6 +49,9 @@ format: setup ## put the code into its format
 
 bench: setup ## count and measure the budgets
 	@$(PY) -m bench
+
+break: setup ## break the running local stack on purpose; shows alarms, traces, log lines
+	@$(PY) -m tools.break_it
 
 soak: setup ## 5 000 deliveries in fake time with faults, then over real sockets; SEED=7 repeats a run
 	@$(PY) -m tests.soak --seed $(SEED) --events 1000

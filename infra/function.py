@@ -12,7 +12,17 @@ from constructs import Construct
 from infra.acknowledge import acknowledge
 from infra.bus import Bus
 from infra.log_group import log_group
-from infra.permissions import CONSUME, DRAIN, LIST_STREAMS, LOG, PUT_EVENTS, ROOMS, SEND, STREAM
+from infra.permissions import (
+    CONSUME,
+    DRAIN,
+    LIST_STREAMS,
+    LOG,
+    PUT_EVENTS,
+    ROOMS,
+    SEND,
+    STREAM,
+    TRACE,
+)
 from infra.queues import Queues
 from infra.settings import Settings
 from infra.storage import Storage
@@ -68,6 +78,7 @@ class Room(Construct):
             logging_format=lambda_.LoggingFormat.JSON,
             system_log_level_v2=lambda_.SystemLogLevel.WARN,
             application_log_level_v2=lambda_.ApplicationLogLevel.INFO,
+            tracing=lambda_.Tracing.ACTIVE if around.settings.tracing else None,
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if snap_start else None,
         )
         self.entry: lambda_.IFunction = self._alias() if snap_start else self.function
@@ -113,6 +124,9 @@ class Room(Construct):
             _accept_wildcard(
                 role, storage.ledger, "stream/*", "listing is asked of all streams of a table"
             )
+        if self._around.settings.tracing:
+            grant(role, TRACE, "*")
+            acknowledge(role, "AwsSolutions-IAM5[Resource::*]", "X-Ray knows no resources")
         if allowed.bus:
             grant(role, PUT_EVENTS, self._around.bus.bus.event_bus_arn)
         return role

@@ -26,6 +26,9 @@ STREAM = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIt
 LIST_STREAMS = ("dynamodb:ListStreams",)
 LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 
+# With the setting `tracing` alone; the CDK grants them too.
+TRACE = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
+
 BODIES, SNAPSHOTS = "bodies/", "snapshots/"
 PUT_EVENTS = ("events:PutEvents",)
 GET_OBJECT, PUT_OBJECT = "s3:GetObject", "s3:PutObject"

@@ -24,6 +24,7 @@ LOCAL_DEFAULTS: dict[str, Any] = {
     "audit_second_seconds": 60,
     "log_retention_days": 1,
     "keep_data": False,
+    "dashboard": True,
 }
 
 
@@ -66,9 +67,24 @@ class Settings(BaseModel):
     cli_credentials: bool = Field(
         default=False, description="deploy with the caller's credentials, not the bootstrap's roles"
     )
-    alarm_topic_arn: str | None = Field(
-        default=None, description="SNS topic that alarms are sent to"
+    alarms: Literal["all", "essential"] = Field(
+        default="all", description="essential: without errors and throttles of rooms and tables"
     )
+    alarm_topic_arn: str | None = Field(
+        default=None, description="SNS topic that alarms are sent to, in place of the stack's own"
+    )
+    alarm_email: str | None = Field(
+        default=None, description="address that the stack's own alarm topic writes to"
+    )
+    alarm_delivered_seconds: int = Field(default=300, gt=0)
+    alarm_discard_percent: int = Field(default=50, gt=0, le=101)
+    alarm_failure_percent: int = Field(default=50, gt=0, le=101)
+    runbook_url: str = Field(
+        default="docs/runbook.md", description="where alarms say that the runbook is"
+    )
+    dashboard: bool = Field(default=False, description="the pipeline on one CloudWatch page")
+    saved_queries: bool = Field(default=True, description="questions for Logs Insights")
+    tracing: bool = Field(default=False, description="X-Ray for every room")
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> Settings:

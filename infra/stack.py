@@ -85,9 +85,17 @@ class HooktraceStack(cdk.Stack):
             notify=notify,
         )
         Schedule(self, "Schedule", sweep=sweep)
-        Observability(self, "Observability", settings=settings, queues=queues, sweep=sweep)
         rooms = (ingest, match, deliver, notify, sweep, query, manage)
-        self._tell(api, rooms)
+        watched = Observability(
+            self,
+            "Observability",
+            settings=settings,
+            rooms=rooms,
+            queues=queues,
+            storage=storage,
+            api=api,
+        )
+        self._tell(api, rooms, watched)
 
     def _room(self, name: str, timeout_seconds: int, environment: dict[str, str]) -> Room:
         return Room(
@@ -108,7 +116,7 @@ class HooktraceStack(cdk.Stack):
             environment=environment,
         )
 
-    def _tell(self, api: Api, rooms: tuple[Room, ...]) -> None:
+    def _tell(self, api: Api, rooms: tuple[Room, ...], watched: Observability) -> None:
         """Outputs: what tools and operators need to find things."""
         storage, queues = self._around.storage, self._around.queues
         told = {
@@ -118,6 +126,7 @@ class HooktraceStack(cdk.Stack):
             "RegistryTable": storage.registry.table_name,
             "BlobsBucket": storage.blobs.bucket_name,
             "BusName": self._around.bus.bus.event_bus_name,
+            "AlarmTopicArn": watched.alarms.topic.topic_arn,
             "MatchQueueUrl": queues.match.queue_url,
             "DeliverQueueUrl": queues.deliver.queue_url,
             "SlowQueueUrl": queues.slow.queue_url,

@@ -5,6 +5,8 @@
   `dynamodb:PartiQLInsert`, and a batch of messages that of one; the emulator asks for actions that
   AWS does not have.
 - There, too, plain HTTP counts as TLS: policies that refuse it would refuse all that is local.
+- CloudFormation takes alarms on metric math, which change their state by `SetAlarmState` alone,
+  and saved queries of Logs Insights, which nothing here can run.
 
 Run by the emulator's own Python, never by ours: `.local/emulator/bin/python
 tools/ministack_main.py`.
@@ -21,6 +23,9 @@ from typing import Any
 from ministack import app  # type: ignore[import-not-found] # in the emulator's venv alone
 from ministack.core import iam_actions  # type: ignore[import-not-found] # as above
 from ministack.services import dynamodb  # type: ignore[import-not-found] # as above
+from ministack.services.cloudformation import (  # type: ignore[import-not-found] # as above
+    provisioners,
+)
 
 Write = Callable[..., Any]
 Checks = Callable[[str, bytes, str, str], list[tuple[str, str]]]
@@ -100,7 +105,38 @@ def as_if_secure(pin: Callable[[str, bool], None]) -> Callable[[str, bool], None
     return lambda address, _secure: pin(address, True)
 
 
+MATH = {"Namespace": "metric math", "MetricName": "metric math"}
+
+
+def with_math(record: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+    """`record`, for alarms on metric math as well: no datum ever fits what they are given."""
+
+    def wrapper(name: str, props: Any) -> Any:
+        if not props.get("Metrics"):
+            return record(name, props)
+        return record(name, {k: v for k, v in props.items() if k != "Metrics"} | MATH)
+
+    return wrapper
+
+
+def saved_query(logical_id: str, _props: Any, stack_name: str) -> tuple[str, dict[str, str]]:
+    """A query definition: an id, and nothing behind it."""
+    identifier = f"{stack_name}-{logical_id}"
+    return identifier, {"QueryDefinitionId": identifier}
+
+
+def kept_query(identifier: str, *_: Any) -> tuple[str, dict[str, str]]:
+    """The same after an update."""
+    return identifier, {"QueryDefinitionId": identifier}
+
+
 if __name__ == "__main__":
+    provisioners._cw_metric_alarm_record = with_math(provisioners._cw_metric_alarm_record)
+    provisioners._RESOURCE_HANDLERS["AWS::Logs::QueryDefinition"] = {
+        "create": saved_query,
+        "update": kept_query,
+        "delete": lambda *_: None,
+    }
     dynamodb._partiql_insert = streamed(dynamodb._partiql_insert, inserted_key)
     dynamodb._partiql_update = streamed(dynamodb._partiql_update, updated_key)
     iam_actions.dynamodb_transaction_checks = statement_checks(

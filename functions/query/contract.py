@@ -183,6 +183,7 @@ class EventSummary(Shape):
     updated_at: str
     size_bytes: int
     idempotency_key: str | None
+    reason: str | None
     deliveries_total: int
     match: Match | None
     links: dict[str, str]

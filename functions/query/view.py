@@ -63,6 +63,7 @@ def event_summary(event: EventRecord) -> dict[str, Any]:
         "updated_at": rfc3339(event.updated_ms),
         "size_bytes": event.size_bytes,
         "idempotency_key": event.idempotency_key,
+        "reason": event.reason,
         "deliveries_total": event.plan_total,
         "match": event.report,
         "links": {"self": f"/v1/events/{event.id}"},

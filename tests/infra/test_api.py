@@ -52,6 +52,7 @@ def test_outputs_name_what_tools_and_operators_look_for(prod: Template) -> None:
     rooms = {f"{room.title()}Function" for room in {*ROUTES.values(), "match", "deliver"}}
     rooms |= {"NotifyFunction", "SweepFunction"}
     others = {"ApiId", "ApiUrl", "LedgerTable", "RegistryTable", "BlobsBucket", "BusName"}
+    others |= {"AlarmTopicArn"}
     assert set(prod.body["Outputs"]) == lanes | dead | rooms | others
 
 

@@ -88,17 +88,6 @@ def test_the_stream_leaves_out_removals_and_other_items(prod: Template) -> None:
     }
 
 
-def test_a_message_in_any_dead_letter_queue_raises_an_alarm(prod: Template) -> None:
-    alarms = prod.of_type("AWS::CloudWatch::Alarm").values()
-    watched = {
-        dimension["Value"]["Fn::GetAtt"][0]
-        for alarm in alarms
-        for dimension in alarm["Properties"]["Dimensions"]
-        if dimension["Name"] == "QueueName"
-    }
-    assert watched == {name for name in prod.of_type(QUEUE) if "Dlq" in name}
-
-
 def _queue_id(template: Template, lane: str) -> str:
     (found,) = [
         name for name in template.of_type(QUEUE) if f"Queues{lane}" in name and "Dlq" not in name

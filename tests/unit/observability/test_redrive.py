@@ -1,0 +1,152 @@
+"""Dead letters are sent again: from traces over the API, from queues by their messages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from hooktrace.domain.states import DeliveryStatus, EventStatus
+from tests.whole_api import WholeApi
+from tests.world import World
+from tools.redrive import CannotRedrive, redrive_queue, redrive_traces
+
+OUTPUTS = {
+    "MatchQueueUrl": "match",
+    "MatchDlqUrl": "match-dlq",
+    "NotifyDlqUrl": "notify-dlq",
+    "NotifyFunction": "notify",
+}
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def _caller(api: WholeApi, token: str) -> Any:
+    def call(method: str, path: str) -> tuple[int, Mapping[str, Any]]:
+        path, _, query = path.partition("?")
+        answer = api.call(method, path, token=token, query=query)
+        return answer.status, answer.json
+
+    return call
+
+
+def test_what_sweep_wrote_back_is_sent_again_once(world: World) -> None:
+    api = WholeApi(world)
+    project, tokens = api.project("p")
+    world.project = world.registry.projects.get_project(project) or world.project
+    endpoint = world.endpoint()
+    world.subscription(endpoint)
+    unmatched, undelivered = world.ingest(), world.ingest()
+    first, second = world.match_queue.messages
+    world.match_queue.messages.remove(first)
+    world.match_queue.dead.append(first)  # as after five failures
+    world.match_once([second])
+    world.deliver_queue.dead, world.deliver_queue.messages = world.deliver_queue.messages, []
+    world.sweep()
+    world.notify()
+    assert world.trace(unmatched).event.reason == "dead_letter_match"
+    assert world.trace(undelivered).deliveries[0].reason == "dead_letter_deliver"
+    call = _caller(api, tokens["write"] if "write" in tokens else tokens["admin"])
+    reader = _caller(api, tokens["read"])
+
+    def both(method: str, path: str) -> tuple[int, Mapping[str, Any]]:
+        return (reader if method == "GET" else call)(method, path)
+
+    assert redrive_traces(both, "-24h", dry_run=True) == {
+        "events": 1,
+        "deliveries": 1,
+        "refused": 0,
+    }
+    assert redrive_traces(both, "-24h", dry_run=False)["refused"] == 0
+    world.run()
+    for event in (unmatched, undelivered):
+        trace = world.trace(event)
+        assert trace.event.status is EventStatus.SUCCEEDED
+        assert trace.deliveries[-1].status is DeliveryStatus.SUCCEEDED
+    assert len(world.sender.requests) == 2
+    again = redrive_traces(both, "-24h", dry_run=False)
+    assert again == {"events": 0, "deliveries": 0, "refused": 0}
+
+
+def test_a_key_that_may_not_is_told(world: World) -> None:
+    with pytest.raises(CannotRedrive, match="answers 401"):
+        redrive_traces(_caller(WholeApi(world), "ht_x"), "-24h", dry_run=True)
+
+
+class Queues:
+    """SQS, DynamoDB Streams and Lambda, as far as redrive uses them."""
+
+    def __init__(self, bodies: dict[str, list[str]]) -> None:
+        self.bodies = bodies
+        self.taken: list[tuple[str, str]] = []
+        self.records: list[dict[str, Any]] = []
+        self.invoked: list[Any] = []
+        self.fails = False
+
+    def __call__(self, _service: str) -> Queues:
+        return self
+
+    def get_queue_attributes(self, QueueUrl: str, **_: Any) -> Any:  # noqa: N803 - boto3's name
+        return {"Attributes": {"ApproximateNumberOfMessages": str(len(self.bodies[QueueUrl]))}}
+
+    def receive_message(self, QueueUrl: str, **_: Any) -> Any:  # noqa: N803 - as above
+        taken = [b for b in self.bodies[QueueUrl] if (QueueUrl, b) not in self.taken]
+        self.taken += [(QueueUrl, body) for body in taken]
+        return {"Messages": [{"Body": body, "ReceiptHandle": body} for body in taken]}
+
+    def send_message(self, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803 - as above
+        self.bodies.setdefault(QueueUrl, []).append(MessageBody)
+
+    def delete_message(self, QueueUrl: str, ReceiptHandle: str) -> None:  # noqa: N803 - as above
+        self.bodies[QueueUrl].remove(ReceiptHandle)
+
+    def get_shard_iterator(self, **_: Any) -> Any:
+        return {"ShardIterator": "0"}
+
+    def get_records(self, ShardIterator: str, **_: Any) -> Any:  # noqa: N803 - as above
+        start = int(ShardIterator)
+        return {"Records": self.records[start : start + 2], "NextShardIterator": str(start + 2)}
+
+    def invoke(self, FunctionName: str, Payload: str) -> Any:  # noqa: N803 - as above
+        self.invoked.append((FunctionName, json.loads(Payload)))
+        return {"FunctionError": "Unhandled"} if self.fails else {}
+
+
+def test_messages_go_back_to_the_queue_they_came_from() -> None:
+    queues = Queues({"match-dlq": ["a", "b"], "match": []})
+    assert redrive_queue("Match", OUTPUTS, queues, dry_run=True) == {"waiting": 2}
+    assert redrive_queue("Match", OUTPUTS, queues, dry_run=False) == {"sent": 2, "kept": 0}
+    assert queues.bodies == {"match-dlq": [], "match": ["a", "b"]}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_stretch_of_the_stream_is_given_to_notify_again(*, fails: bool) -> None:
+    place = {
+        "shardId": "s",
+        "streamArn": "arn",
+        "startSequenceNumber": "1",
+        "endSequenceNumber": "3",
+    }
+    queues = Queues({"notify-dlq": [json.dumps({"DDBStreamBatchInfo": place})]})
+    queues.fails = fails
+    queues.records = [
+        {"eventName": "MODIFY", "dynamodb": {"SequenceNumber": str(n), "Keys": {"b": b"\x00"}}}
+        for n in range(1, 6)
+    ]
+    counts = redrive_queue("Notify", OUTPUTS, queues, dry_run=False)
+    ((name, payload),) = queues.invoked
+    assert name == "notify"
+    assert [r["dynamodb"]["SequenceNumber"] for r in payload["Records"]] == ["1", "2", "3"]
+    assert payload["Records"][0]["dynamodb"]["Keys"] == {"b": "AA=="}
+    assert counts == ({"sent": 0, "kept": 1} if fails else {"sent": 1, "kept": 0})
+    assert len(queues.bodies["notify-dlq"]) == (1 if fails else 0)
+
+
+def test_a_queue_that_is_not_there_is_named_with_those_that_are() -> None:
+    with pytest.raises(CannotRedrive, match="there are: Match, Notify"):
+        redrive_queue("Nothing", OUTPUTS, Queues({}), dry_run=False)

@@ -1,0 +1,207 @@
+"""Sends dead letters again.
+
+    python -m tools.redrive traces --api URL --key KEY [--since -24h] [--dry-run]
+    python -m tools.redrive queue NAME [--stack Hooktrace] [--dry-run]
+
+`traces`: what sweep wrote back. Over the API, with a key that may write: events that matching gave
+up on (`dead_letter_match`) are replayed, deliveries that delivering gave up on
+(`dead_letter_deliver`) are retried. Each is asked for once; one that moved on meanwhile is left.
+
+`queue`: what lies in a dead-letter queue. A message goes back to the queue it came from, then
+leaves the dead letters; a crash between the two sends it twice, which the claim turns away.
+`Notify` holds places in the ledger's stream, not records: these are read from the stream (which
+keeps a day) and given to the notify room. The AWS environment decides the account, or
+AWS_ENDPOINT_URL.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import boto3
+import httpx
+from botocore.exceptions import BotoCoreError, ClientError
+
+Call = Callable[[str, str], tuple[int, Mapping[str, Any]]]
+"""(method, path with query) -> (status, document)."""
+Client = Callable[[str], Any]
+"""A boto3 client of a service."""
+
+STREAM_QUEUE = "Notify"
+REASON = "dead_letter_"
+
+
+class CannotRedrive(Exception):  # noqa: N818 - named for what it says
+    """What is needed is not there; the text says what."""
+
+
+# -- what sweep wrote back ------------------------------------------------------------------------
+
+
+def redrive_traces(call: Call, since: str, *, dry_run: bool) -> dict[str, int]:
+    """Replays and retries what ended as a dead letter since then; how many of each answer."""
+    counts = {"events": 0, "deliveries": 0, "refused": 0}
+    for kind, action in (("events", "replay"), ("deliveries", "retry")):
+        for one in _failed(call, kind, since):
+            if not str(one.get("reason") or "").startswith(REASON):
+                continue
+            status = 202 if dry_run else call("POST", f"/v1/{kind}/{one['id']}/{action}")[0]
+            counts[kind if status < 300 else "refused"] += 1
+    return counts
+
+
+def _failed(call: Call, kind: str, since: str) -> Iterator[Mapping[str, Any]]:
+    """All that failed, before any is sent again: what moves on would shift the pages."""
+    found: list[Mapping[str, Any]] = []
+    cursor = ""
+    while True:
+        more = f"&cursor={cursor}" if cursor else ""
+        status, page = call("GET", f"/v1/{kind}?status=failed&since={since}&limit=200{more}")
+        if status != 200:
+            raise CannotRedrive(f"GET /v1/{kind} answers {status}: {page.get('detail', '')}")
+        found += page["items"]
+        cursor = page.get("next_cursor") or ""
+        if not cursor:
+            return iter(found)
+
+
+# -- what lies in a queue -------------------------------------------------------------------------
+
+
+def redrive_queue(
+    name: str, outputs: Mapping[str, str], client: Client, *, dry_run: bool
+) -> dict[str, int]:
+    """Sends what lies in the dead-letter queue `name` again; how many, and how many stay."""
+    dead = outputs.get(f"{name}DlqUrl")
+    source = outputs.get(f"{name}QueueUrl")
+    if dead is None or (source is None and name != STREAM_QUEUE):
+        known = sorted(key.removesuffix("DlqUrl") for key in outputs if key.endswith("DlqUrl"))
+        raise CannotRedrive(f"there is no queue {name}; there are: {', '.join(known)}")
+    sqs = client("sqs")
+    if dry_run:
+        wanted = ["ApproximateNumberOfMessages"]
+        told = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=wanted)["Attributes"]
+        return {"waiting": int(told[wanted[0]])}
+    counts = {"sent": 0, "kept": 0}
+    for message in _messages(sqs, dead):
+        if source is None:
+            sent = _repeat_stream(message["Body"], outputs, client)
+        else:
+            sqs.send_message(QueueUrl=source, MessageBody=message["Body"])
+            sent = True
+        counts["sent" if sent else "kept"] += 1
+        if sent:
+            sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
+    return counts
+
+
+def _messages(sqs: Any, url: str) -> Iterator[Mapping[str, Any]]:
+    """What lies there now, each once: a message that stays is hidden until long after."""
+    while True:
+        answer = sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=300, WaitTimeSeconds=1
+        )
+        if not answer.get("Messages"):
+            return
+        yield from answer["Messages"]
+
+
+def _repeat_stream(body: str, outputs: Mapping[str, str], client: Client) -> bool:
+    """Gives a stretch of the stream to notify again; False when it failed or is gone."""
+    place = json.loads(body).get("DDBStreamBatchInfo", {})
+    streams = client("dynamodbstreams")
+    try:
+        iterator = streams.get_shard_iterator(
+            StreamArn=place["streamArn"],
+            ShardId=place["shardId"],
+            ShardIteratorType="AT_SEQUENCE_NUMBER",
+            SequenceNumber=place["startSequenceNumber"],
+        )["ShardIterator"]
+    except (KeyError, ClientError):
+        return False
+    records: list[Any] = []
+    last = int(place["endSequenceNumber"])
+    while iterator and (not records or _sequence(records[-1]) < last):
+        answer = streams.get_records(ShardIterator=iterator, Limit=1_000)
+        if not answer["Records"]:
+            break
+        records += [one for one in answer["Records"] if _sequence(one) <= last]
+        iterator = answer.get("NextShardIterator")
+    payload = json.dumps({"Records": records}, default=_plain)
+    ran = client("lambda").invoke(FunctionName=outputs["NotifyFunction"], Payload=payload)
+    return bool(records) and "FunctionError" not in ran
+
+
+def _sequence(record: Mapping[str, Any]) -> int:
+    return int(record["dynamodb"]["SequenceNumber"])
+
+
+def _plain(value: Any) -> Any:
+    """As Lambda has stream records: bytes in base64, times in seconds."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value.timestamp()
+
+
+# -- the command ----------------------------------------------------------------------------------
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints what was sent again. Exit code 2 when the environment is not right."""
+    arguments = _arguments(argv)
+    try:
+        if arguments.what == "traces":
+            counts = redrive_traces(
+                _api(arguments.api, arguments.key), arguments.since, dry_run=arguments.dry_run
+            )
+        else:
+            found = boto3.client("cloudformation").describe_stacks(StackName=arguments.stack)
+            outputs = {o["OutputKey"]: o["OutputValue"] for o in found["Stacks"][0]["Outputs"]}
+            counts = redrive_queue(arguments.name, outputs, _client, dry_run=arguments.dry_run)
+    except (CannotRedrive, ClientError, BotoCoreError, httpx.HTTPError) as error:
+        print(f"redrive: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    print(json.dumps(counts))
+    return 0
+
+
+def _client(service: str) -> Any:
+    return boto3.client(service)  # type: ignore[call-overload] # any service
+
+
+def _api(url: str, key: str) -> Call:
+    client = httpx.Client(
+        base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=40, trust_env=False
+    )
+
+    def call(method: str, path: str) -> tuple[int, Mapping[str, Any]]:
+        answer = client.request(method, path)
+        return answer.status_code, answer.json()
+
+    return call
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tools.redrive", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    kinds = parser.add_subparsers(dest="what", required=True)
+    traces = kinds.add_parser("traces", help="what sweep wrote back to traces")
+    traces.add_argument("--api", required=True, help="the API's address")
+    traces.add_argument("--key", default=os.environ.get("HOOKTRACE_KEY"), help="a key with `write`")
+    traces.add_argument("--since", default="-24h")
+    queue = kinds.add_parser("queue", help="what lies in a dead-letter queue")
+    queue.add_argument("name", help="Match, Deliver, Slow, Notify, ...")
+    queue.add_argument("--stack", default=os.environ.get("HOOKTRACE_STACK", "Hooktrace"))
+    for one in (traces, queue):
+        one.add_argument("--dry-run", action="store_true", help="only say how many there are")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
