@@ -173,8 +173,8 @@ class ClaimAttempts:
         """The write that this message calls for, or its answer when it calls for none."""
         record, now_ms = job.record, self._clock.now_ms()
         before = record if record.version else None
-        stop = stop_reason(job.endpoint)
-        if job.endpoint is None or (stop is not None and not record.forced):
+        stop = _must_end(record, job.endpoint, now_ms)
+        if job.endpoint is None or stop is not None:
             ended = end_without_attempt(
                 record,
                 DeliveryStatus.CANCELLED,
@@ -182,7 +182,7 @@ class ClaimAttempts:
                 now_ms=now_ms,
                 token=self._chance.token(),
             )
-            if ended is None or (record.cancel_reason and record.lease_until_ms):
+            if ended is None or (record.cancel_reason and ended.lease_until_ms):
                 return Settled(job.delivery_id, "over")
             return Write(ended, before)
         decision = claim(
@@ -220,3 +220,12 @@ class ClaimAttempts:
         except (Unavailable, InvalidInput) as error:
             return PutBack(job.delivery_id, str(error))
         return Write(record, before)
+
+
+def _must_end(record: DeliveryRecord, endpoint: Endpoint | None, now_ms: int) -> str | None:
+    """Why no attempt may begin, if so: it was cancelled in flight and the worker died, or it may
+    not be sent there."""
+    if record.cancel_reason is not None and (record.lease_until_ms or 0) <= now_ms:
+        return record.cancel_reason
+    stop = stop_reason(endpoint)
+    return None if endpoint is not None and record.forced else stop
