@@ -29,11 +29,14 @@ LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 BODIES, SNAPSHOTS = "bodies/", "snapshots/"
 PUT_EVENTS = ("events:PutEvents",)
 GET_OBJECT, PUT_OBJECT = "s3:GetObject", "s3:PutObject"
+DELETE_OBJECT = ("s3:DeleteObject", "s3:DeleteObjectVersion")
+LIST_VERSIONS = ("s3:ListBucketVersions",)
 
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """`objects`: prefix of the bucket -> actions. Queue names are those of `Queues`.
+    """`objects`: prefix of the bucket -> actions, `bucket`: those on the bucket itself. Queue
+    names are those of `Queues`.
 
     `consumes`: queues that Lambda reads for the room; `drains`: those that its code reads.
     """
@@ -45,6 +48,7 @@ class Permissions:
     consumes: tuple[str, ...] = ()
     drains: tuple[str, ...] = ()
     objects: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    bucket: tuple[str, ...] = ()
     stream: bool = False
     bus: bool = False
 
@@ -61,6 +65,7 @@ class Permissions:
                 *(CONSUME if self.consumes else ()),
                 *(DRAIN if self.drains else ()),
                 *(action for _, actions in self.objects for action in actions),
+                *self.bucket,
                 *((*STREAM, *LIST_STREAMS, *ON_FAILURE) if self.stream else ()),
                 *(PUT_EVENTS if self.bus else ()),
             }
@@ -112,6 +117,8 @@ ROOMS: dict[str, Permissions] = {
         ledger=(*WRITE, STORE, "dynamodb:Query"),
         registry=(*READ, CHECK, DELETE, PUT),
         sends=("deliver",),
-        objects=(READ_BODIES, READ_SNAPSHOTS),  # a replay matches too
+        # A replay matches too; an expunge deletes every version of a body.
+        objects=((BODIES, (GET_OBJECT, *DELETE_OBJECT)), READ_SNAPSHOTS),
+        bucket=LIST_VERSIONS,
     ),
 }

@@ -173,6 +173,7 @@ class ClaimAttempts:
         """The write that this message calls for, or its answer when it calls for none."""
         record, now_ms = job.record, self._clock.now_ms()
         before = record if record.version else None
+        job.request = None  # one that was built for a claim that lost must not be sent
         stop = _must_end(record, job.endpoint, now_ms)
         if job.endpoint is None or stop is not None:
             ended = end_without_attempt(

@@ -106,9 +106,9 @@ class ExpungeEvent:
             answers = self._ledger.write(list(writes.values())) if writes else []
             lost = {one for one, got in zip(writes, answers, strict=True) if isinstance(got, Lost)}
             for identifier in waiting.keys() - lost:
-                after = writes[identifier].after if identifier in writes else found[identifier]
-                assert isinstance(after, DeliveryRecord)
-                yield after
+                known = writes[identifier].after if identifier in writes else found[identifier]
+                assert isinstance(known, DeliveryRecord)
+                yield known
             waiting = {one: waiting[one] for one in lost}
             if not waiting:
                 return
