@@ -117,6 +117,7 @@ class Room(Construct):
         for prefix, actions in allowed.objects:
             grant(role, actions, storage.blobs.arn_for_objects(f"{prefix}*"))
             _accept_wildcard(role, storage.blobs, f"{prefix}*", "objects have keys of their own")
+        grant(role, allowed.bucket, storage.blobs.bucket_arn)
         if allowed.stream:
             assert storage.ledger.table_stream_arn is not None
             grant(role, STREAM, storage.ledger.table_stream_arn)

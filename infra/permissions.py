@@ -32,11 +32,14 @@ TRACE = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
 BODIES, SNAPSHOTS = "bodies/", "snapshots/"
 PUT_EVENTS = ("events:PutEvents",)
 GET_OBJECT, PUT_OBJECT = "s3:GetObject", "s3:PutObject"
+DELETE_OBJECT = ("s3:DeleteObject", "s3:DeleteObjectVersion")
+LIST_VERSIONS = ("s3:ListBucketVersions",)
 
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """`objects`: prefix of the bucket -> actions. Queue names are those of `Queues`.
+    """`objects`: prefix of the bucket -> actions, `bucket`: those on the bucket itself. Queue
+    names are those of `Queues`.
 
     `consumes`: queues that Lambda reads for the room; `drains`: those that its code reads.
     """
@@ -48,6 +51,7 @@ class Permissions:
     consumes: tuple[str, ...] = ()
     drains: tuple[str, ...] = ()
     objects: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    bucket: tuple[str, ...] = ()
     stream: bool = False
     bus: bool = False
 
@@ -64,6 +68,7 @@ class Permissions:
                 *(CONSUME if self.consumes else ()),
                 *(DRAIN if self.drains else ()),
                 *(action for _, actions in self.objects for action in actions),
+                *self.bucket,
                 *((*STREAM, *LIST_STREAMS, *ON_FAILURE) if self.stream else ()),
                 *(PUT_EVENTS if self.bus else ()),
             }
@@ -116,6 +121,8 @@ ROOMS: dict[str, Permissions] = {
         indexes=("by_endpoint", "attention"),  # health, and what a disabled endpoint had pending
         registry=(*READ, CHECK, DELETE, PUT),
         sends=("deliver",),
-        objects=(READ_BODIES, READ_SNAPSHOTS),  # a replay matches too
+        # A replay matches too; an expunge deletes every version of a body.
+        objects=((BODIES, (GET_OBJECT, *DELETE_OBJECT)), READ_SNAPSHOTS),
+        bucket=LIST_VERSIONS,
     ),
 }

@@ -37,6 +37,7 @@ from hooktrace.usecases.claim_attempts import ClaimAttempts
 from hooktrace.usecases.deliver_attempts import DeliverAttempts
 from hooktrace.usecases.delivery_jobs import Done, PutBack
 from hooktrace.usecases.endpoint_life import EndpointLife
+from hooktrace.usecases.expunge_event import ExpungeEvent
 from hooktrace.usecases.ingest_events import Accepted, IngestEvents
 from hooktrace.usecases.keep_stats import KeepStats
 from hooktrace.usecases.manage_endpoints import EndpointDesk
@@ -449,6 +450,16 @@ class World:
             ledger=self.ledger,
             endpoints=self.registry.endpoints,
             queue=self.deliver_queue,
+            clock=self.clock,
+            chance=self.chance,
+        )
+
+    def expunging(self) -> ExpungeEvent:
+        return ExpungeEvent(
+            ledger=self.ledger,
+            payloads=self.ledger,
+            eraser=self.ledger,
+            shelf=self.ledger,
             clock=self.clock,
             chance=self.chance,
         )

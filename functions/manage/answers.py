@@ -239,6 +239,16 @@ class SuggestionView(Shape):
     path: str | None = None
 
 
+class ExpungedEvent(Shape):
+    """An event whose data is gone."""
+
+    id: str
+    data_expunged_at: str
+    data_expunged_by: str | None
+    """The key id that asked for it first."""
+    links: dict[str, str]
+
+
 class ClauseView(Shape):
     """A clause that says no. `actual` is left out when the event has no such value."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hooktrace.api.auth import SECRET_BYTES, hash_secret, make_token
+from hooktrace.usecases.expunge_event import ExpungeEvent
 from hooktrace.usecases.keep_audit import AuditDesk
 from hooktrace.usecases.manage_endpoints import EndpointDesk
 from hooktrace.usecases.manage_projects import ProjectDesk
@@ -28,6 +29,7 @@ class Desks:
     subscriptions: SubscriptionDesk
     events: StoredEvents
     deliveries: SteerDelivery
+    expunge: ExpungeEvent
     replays: Callable[[], ReplayEvent]
     audit: AuditDesk
 

@@ -21,6 +21,7 @@ from hooktrace.adapters.sqs import SqsQueue
 from hooktrace.adapters.system import SystemChance, SystemClock
 from hooktrace.api.auth import Authenticator
 from hooktrace.usecases.endpoint_life import EndpointLife
+from hooktrace.usecases.expunge_event import ExpungeEvent
 from hooktrace.usecases.keep_audit import AuditDesk
 from hooktrace.usecases.manage_endpoints import EndpointDesk
 from hooktrace.usecases.manage_projects import ProjectDesk
@@ -83,6 +84,14 @@ def wired() -> Desks:
             ledger=ledger,
             endpoints=registry.endpoints,
             queue=SqsQueue(client("sqs"), settings().deliver_queue_url),
+            clock=clock,
+            chance=SystemChance(),
+        ),
+        expunge=ExpungeEvent(
+            ledger=ledger,
+            payloads=ledger,
+            eraser=ledger,
+            shelf=ledger,
             clock=clock,
             chance=SystemChance(),
         ),

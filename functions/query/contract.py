@@ -170,6 +170,10 @@ class EventTrace(Shape):
     deliveries: list[Delivery]
     next: Next | None
     expires_at: str | None
+    data_expunged_at: str | None
+    """When the data was taken away for good; then `data` is null."""
+    data_expunged_by: str | None
+    """The key id that asked for it."""
     links: dict[str, str]
 
 

@@ -41,6 +41,8 @@ def event_trace(trace: Trace, *, match: Mapping[str, Any] | None) -> dict[str, A
         "deliveries": [delivery(record) for record in trace.deliveries],
         "next": _next(of_event(event, trace.deliveries)),
         "expires_at": _time(event.expires_s * 1000 if event.expires_s else None),
+        "data_expunged_at": _time(event.expunged_ms),
+        "data_expunged_by": event.expunged_by,
         "links": _trace_links(trace),
     }
 

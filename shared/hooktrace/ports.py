@@ -87,6 +87,17 @@ class Payloads(Protocol):
         ...
 
 
+class PayloadEraser(Protocol):
+    """Takes payloads away for good."""
+
+    def erase_payload(self, project: ProjectId, event: EventId, place: str | None) -> None:
+        """Deletes what `put_payload` stored at `place`, every version of it, if it is there.
+
+        Raises Unavailable.
+        """
+        ...
+
+
 class AttemptShelf(Protocol):
     """Attempts that no longer fit into their delivery's record."""
 

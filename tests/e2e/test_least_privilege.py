@@ -176,6 +176,11 @@ def test_a_body_in_s3_is_sent_shown_tried_and_made_again(
         time.sleep(0.1)
     assert clients("s3").get_object(**where, Key=name)["LastModified"] >= stored["LastModified"]
 
+    expunged = project.call("DELETE", f"/v1/events/{identifier}/data")
+    assert expunged.status_code == 200, expunged.text
+    assert clients("s3").list_objects_v2(**where, Prefix=name)["KeyCount"] == 0
+    assert project.call("GET", "/v1/stats").json()["windows"][0]["events_entered"]["accepted"] > 0
+
 
 def test_who_waits_takes_a_slot_with_the_rooms_own_role(project: ApiProject) -> None:
     endpoint = project.endpoint("/lp/wait", Step(status=500), retry_schedule=[600])

@@ -80,7 +80,7 @@ class Stream:
         return True
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32), st.booleans())
 def test_every_record_counts_exactly_once(seed: int, split: bool) -> None:
     stream = Stream(random.Random(seed), split=split)

@@ -4,10 +4,10 @@
 |---|---|---|
 | event | `E#ulid` | v version, s status, t type, z size, u updated, b payload, p its place, |
 | | | r report and plan, n planned, pp pages, pt their token, e reason, i idempotency key, |
-| | | tp and ts trace context |
+| | | tp and ts trace context, xm when and xk by whom expunged |
 | delivery | `D#ulid#endpoint#replay` | v, s, u, m matched by, a attempts, n attempts in all, |
 | | | st step, na next attempt, l lease, h by hand, f forced, rb requested by, c cancel, |
-| | | wf waiting for, e reason |
+| | | wf waiting for, e reason, xp expunged |
 | payload | `B#ulid` | b |
 | plan page | `M#ulid#token#page` | b |
 | attempt | `A#ulid#endpoint#replay#number` | b |
@@ -168,8 +168,14 @@ def event_item(record: EventRecord) -> Item:
             "i": record.idempotency_key,
             "tp": record.traceparent,
             "ts": record.tracestate,
+            "xk": record.expunged_by,
         },
-        {"n": record.plan_total or None, "pp": record.plan_pages or None, "x": record.expires_s},
+        {
+            "n": record.plan_total or None,
+            "pp": record.plan_pages or None,
+            "x": record.expires_s,
+            "xm": record.expunged_ms,
+        },
     )
     if record.attention is not None:
         item["ak"] = _text(f"{record.project_id}#{record.attention}#{key[0].rsplit('#', 1)[1]}")
@@ -203,6 +209,8 @@ def event_record(item: Item) -> EventRecord:
         traceparent=_s(item, "tp"),
         tracestate=_s(item, "ts"),
         expires_s=_n(item, "x"),
+        expunged_ms=_n(item, "xm"),
+        expunged_by=_s(item, "xk"),
         write_token=item["w"]["S"],
     )
 
@@ -243,6 +251,7 @@ def delivery_item(record: DeliveryRecord) -> Item:
         },
         {
             "f": int(record.forced) or None,
+            "xp": int(record.expunged) or None,
             "st": record.step or None,
             "na": record.next_attempt_ms,
             "l": record.lease_until_ms,
@@ -298,6 +307,7 @@ def delivery_record(item: Item) -> DeliveryRecord:
         reason=_s(item, "e"),
         waiting_for=_s(item, "wf"),
         expires_s=_n(item, "x"),
+        expunged=bool(_n(item, "xp")),
         write_token=item["w"]["S"],
     )
 

@@ -36,10 +36,12 @@ class Blobs(Protocol):
 
     def get(self, name: str) -> bytes | None: ...
 
+    def delete(self, name: str) -> None: ...
+
 
 class TableLedger:
-    """Most ports of `hooktrace.ports` on one table: Ledger, Payloads, AttemptShelf,
-    IdempotencyKeys, LedgerScan; lists have their own adapter."""
+    """Most ports of `hooktrace.ports` on one table: Ledger, Payloads, PayloadEraser,
+    AttemptShelf, IdempotencyKeys, LedgerScan; lists have their own adapter."""
 
     def __init__(self, table: Table, blobs: Blobs) -> None:
         self._table = table
@@ -73,6 +75,11 @@ class TableLedger:
         if item := self._table.get([key]).get(key):
             return bytes(item["b"]["B"])
         return self._blobs.get(_payload_name(project, event))
+
+    def erase_payload(self, project: ProjectId, event: EventId, place: str | None) -> None:
+        self._table.remove([_payload_key(project, event)])
+        if place == "s3":
+            self._blobs.delete(_payload_name(project, event))
 
     def put_plan(self, event: EventRecord, token: str, plan: Sequence[PlannedDelivery]) -> int:
         pages = [plan[start : start + PLAN_PAGE] for start in range(0, len(plan), PLAN_PAGE)]

@@ -27,6 +27,19 @@ class S3Blobs:
         except (ClientError, BotoCoreError) as error:
             raise Unavailable(f"the object store did not take {name}: {error}") from error
 
+    def delete(self, name: str) -> None:
+        """Deletes every version: on a bucket with versions a plain delete would keep them."""
+        try:
+            pages = self._client().get_paginator("list_object_versions")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=name):
+                for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                    if one["Key"] == name:
+                        self._client().delete_object(
+                            Bucket=self._bucket, Key=name, VersionId=one["VersionId"]
+                        )
+        except (ClientError, BotoCoreError) as error:
+            raise Unavailable(f"the object store did not delete {name}: {error}") from error
+
     def get(self, name: str) -> bytes | None:
         try:
             answer = self._client().get_object(Bucket=self._bucket, Key=name)

@@ -60,6 +60,10 @@ class Table(Protocol):
         """Puts items without a condition (same key, same content)."""
         ...
 
+    def remove(self, keys: Sequence[Key]) -> None:
+        """Deletes items without a condition; those that are not there are none the less gone."""
+        ...
+
     def get(self, keys: Sequence[Key]) -> dict[Key, Item]:
         """Those of the items that exist, strongly consistent."""
         ...

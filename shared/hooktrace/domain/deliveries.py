@@ -40,6 +40,12 @@ class Attempt:
     lease_until_ms: int | None = None
     next_attempt_ms: int | None = None
 
+    def without_answer(self) -> Attempt:
+        """This attempt without what the endpoint said, which may quote the event's data."""
+        is_quoted = self.outcome is AttemptOutcome.PROTOCOL_ERROR
+        reason = "What came is not HTTP." if is_quoted else self.reason
+        return replace(self, response_body="", response_headers=(), reason=reason)
+
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRecord:
@@ -51,6 +57,7 @@ class DeliveryRecord:
     `forced`: also to an endpoint that is disabled. `requested_by` is the key id that cancelled.
     `waiting_for` names what of our own brake holds it until `next_attempt_ms`.
     `cancel_reason` is set while the last attempt is in flight and none may follow it.
+    `expunged`: its event's data is gone, so answers are recorded without what they said.
     """
 
     project_id: ProjectId
@@ -74,6 +81,7 @@ class DeliveryRecord:
     reason: str | None = None
     waiting_for: str | None = None
     expires_s: int | None = None
+    expunged: bool = False
     write_token: str = ""
 
     @property

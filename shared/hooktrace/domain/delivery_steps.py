@@ -60,6 +60,8 @@ def conclude(
     if attempt.outcome not in {None, AttemptOutcome.WORKER_LOST}:
         return None
     finished = _finish(attempt, result)
+    if record.expunged:
+        finished = finished.without_answer()
     base = replace(
         record,
         version=record.version + 1,

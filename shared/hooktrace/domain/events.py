@@ -65,10 +65,11 @@ class PlannedDelivery:
 class EventRecord:
     """An event in the ledger. Times are Unix milliseconds.
 
-    `packed` is the payload when it is inline, else None and `payload_at` says where it is
-    ("item" or "s3"). `plan` holds the planned deliveries while they are few; of many,
-    `plan_pages` pages are stored beside the record under `plan_token`. `due_ms` is when sweep
-    must look whether all that was planned got under way (after a replay).
+        `packed` is the payload when it is inline, else None and `payload_at` says where it is
+        ("item" or "s3"). `plan` holds the planned deliveries while they are few; of many,
+        `plan_pages` pages are stored beside the record under `plan_token`. `due_ms` is when sweep
+    must look whether all that was planned got under way (after a replay). `expunged_ms` is when its
+        data was expunged, `expunged_by` the key id that asked for it.
     """
 
     id: EventId
@@ -91,6 +92,8 @@ class EventRecord:
     traceparent: str | None = None
     tracestate: str | None = None
     expires_s: int | None = None
+    expunged_ms: int | None = None
+    expunged_by: str | None = None
     write_token: str = ""
 
     @property

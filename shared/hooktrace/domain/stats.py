@@ -30,7 +30,6 @@ DAY_MS = 24 * HOUR_MS
 SLOTS_KEPT = 14
 """13 slots cover any 60 minutes; one more for records that come late."""
 SEEN_RECORDS = 100
-SEEN_WRITES = 8
 FINGERPRINT_BYTES = 5
 
 EVENT_COUNTS = (
@@ -145,7 +144,7 @@ def _remembered(writes: Sequence[bytes]) -> tuple[bytes, ...]:
     """The newest two, and older ones as long as few records are remembered."""
     kept: list[bytes] = []
     size = 0
-    for position, marks in enumerate(writes[:SEEN_WRITES]):
+    for position, marks in enumerate(writes):
         if position >= 2 and size + len(marks) > SEEN_RECORDS * FINGERPRINT_BYTES:
             break
         kept.append(marks)

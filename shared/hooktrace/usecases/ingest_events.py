@@ -83,10 +83,11 @@ class IngestEvents:
         entries = [self._compose(new, project) for new in news]
         self._claim_keys(entries)
         taken = [entry for entry in entries if entry.refused is None]
-        for entry in taken:
+        missing = self._without_record(taken)
+        for entry in missing:
             self._put_payload(entry)
-        answers = self._ledger.write([Write(entry.record) for entry in taken])
-        for entry, answer in zip(taken, answers, strict=True):
+        answers = self._ledger.write([Write(entry.record) for entry in missing])
+        for entry, answer in zip(missing, answers, strict=True):
             if isinstance(answer, Lost):
                 self._accept_other(entry, answer)
         fresh = [e for e in taken if e.record.status is EventStatus.ACCEPTED]
@@ -145,6 +146,17 @@ class IngestEvents:
             entry.record = replace(entry.record, id=claim.event_id)
             if claim.fingerprint != mine.fingerprint:
                 entry.refused = _reused(key, claim.event_id)
+
+    def _without_record(self, entries: list[_Entry]) -> list[_Entry]:
+        """Those that have no record yet; the others take the one that their key led to.
+
+        Nothing is stored again for them: the data of such an event may have been expunged.
+        """
+        named = [(e.record.project_id, e.record.id) for e in entries if e.duplicate]
+        known = self._ledger.events(named) if named else {}
+        for entry in entries:
+            entry.record = known.get(entry.record.id, entry.record)
+        return [entry for entry in entries if entry.record.id not in known]
 
     def _put_payload(self, entry: _Entry) -> None:
         record = entry.record

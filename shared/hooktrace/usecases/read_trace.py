@@ -105,5 +105,7 @@ class ReadTrace:
         return expires_s is not None and expires_s * 1000 <= self._clock.now_ms()
 
     def _payload(self, event: EventRecord) -> Payload | None:
+        if event.expunged_ms is not None:
+            return None
         packed = event.packed or self._payloads.payload(event.project_id, event.id)
         return Payload.unpack(packed) if packed is not None else None

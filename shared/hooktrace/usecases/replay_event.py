@@ -60,7 +60,7 @@ class ReplayEvent:
         Parts, in this order: (1) pages of a long plan; (2) the event record, with today's report,
         the longer plan and a `due` entry; (3) the deliver messages. A crash after 2: sweep finds
         the entry within two minutes and sends what has not begun. Raises NotFound; Conflict while
-        the event is not matched yet, or was rejected; Unavailable.
+        the event is not matched yet, was rejected, or its data was expunged; Unavailable.
         """
         for _ in range(ROUNDS):
             trace = self._traces.event(project, text)
@@ -69,6 +69,8 @@ class ReplayEvent:
             event, payload = trace.event, trace.payload
             if event.status in {EventStatus.ACCEPTED, EventStatus.REJECTED}:
                 raise Conflict(f"The event is {event.status}: there is nothing to replay.")
+            if event.expunged_ms is not None:
+                raise Conflict("The data of this event was expunged.", code="data_expunged")
             if payload is None:
                 raise NotFound("The data of this event is not stored any more.")
             after, added = self._next_round(event, payload)

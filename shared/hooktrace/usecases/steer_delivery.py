@@ -42,11 +42,13 @@ class SteerDelivery:
 
         Parts, in this order: (1) the record, `delivering` with the key id and an entry in `due`;
         (2) the deliver message. A crash between them: sweep sends it within two minutes.
-        Raises NotFound; Conflict when an attempt is under way, or the endpoint is deleted, or
-        disabled and `force` was not given; Unavailable.
+        Raises NotFound; Conflict when an attempt is under way, the event's data was expunged, or
+        the endpoint is deleted, or disabled and `force` was not given; Unavailable.
         """
 
         def decide(record: DeliveryRecord) -> DeliveryRecord:
+            if record.expunged:
+                raise Conflict("The data of this event was expunged.", code="data_expunged")
             self._check_endpoint(project, record, force=force)
             after = retry_by_hand(
                 record,

@@ -103,8 +103,17 @@ class DynamoTable:
         return responses
 
     def store(self, items: Sequence[Item]) -> None:
-        for chunk in _chunks(list(items), STORES):
-            request: Any = {self._name: [{"PutRequest": {"Item": item}} for item in chunk]}
+        self._batch([{"PutRequest": {"Item": item}} for item in items])
+
+    def remove(self, keys: Sequence[Key]) -> None:
+        distinct = dict.fromkeys(keys)
+        self._batch(
+            [{"DeleteRequest": {"Key": {"PK": {"S": pk}, "SK": {"S": sk}}}} for pk, sk in distinct]
+        )
+
+    def _batch(self, requests: list[dict[str, Any]]) -> None:
+        for chunk in _chunks(requests, STORES):
+            request: Any = {self._name: chunk}
             for nap in self._naps("storing"):
                 request = self._call("batch_write_item", RequestItems=request)["UnprocessedItems"]
                 if not request:

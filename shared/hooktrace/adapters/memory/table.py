@@ -49,7 +49,7 @@ class MemoryTable:
         if wanted != actual:
             self.meter.counts["refused"] += 1
             return Refused(dict(current) if current is not None else None)
-        self._set(after)
+        self._set(after if isinstance(op, Put) else _updated(current or {}, op))
         return None
 
     def store(self, items: Sequence[Item]) -> None:
@@ -82,6 +82,12 @@ class MemoryTable:
             if old is not None and hash_name in old and range_name in old:
                 entries = self._index[(name, old[hash_name]["S"])]
                 entries.pop(bisect_left(entries, (_sortable(old[range_name]), key)))
+
+    def remove(self, keys: Sequence[Key]) -> None:
+        with self._lock:
+            for key in dict.fromkeys(keys):
+                self.meter.write(self._items.get(key), None)
+                self.delete(key)
 
     def delete(self, key: Key) -> None:
         """Removes an item, as TTL would. For tests."""
@@ -134,6 +140,12 @@ class MemoryTable:
         return self.index(name, partition, value, value, limit=sys.maxsize, descending=False)
 
 
+def _updated(current: Item, op: Change) -> Item:
+    """What an update leaves: it sets and removes attributes, and touches no others."""
+    kept = {n: value for n, value in current.items() if n in op.after or n not in op.before}
+    return kept | {n: value for n, value in op.after.items() if op.before.get(n) != value}
+
+
 def _sortable(value: dict[str, str]) -> str:
     return value["S"] if "S" in value else f"{int(value['N']):020d}"
 
@@ -149,3 +161,6 @@ class MemoryBlobs:
 
     def get(self, name: str) -> bytes | None:
         return self.objects.get(name)
+
+    def delete(self, name: str) -> None:
+        self.objects.pop(name, None)
