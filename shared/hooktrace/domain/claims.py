@@ -79,6 +79,7 @@ def claim(
         started_ms=now_ms,
         url=url,
         lease_until_ms=now_ms + lease_ms,
+        operation_id=current.operation_id if by_hand else None,
     )
     return Claimed(
         replace(

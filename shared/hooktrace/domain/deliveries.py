@@ -10,6 +10,7 @@ from hooktrace.domain.ids import (
     DeliveryId,
     EndpointId,
     EventId,
+    OperationId,
     ProjectId,
     SubscriptionId,
     bare,
@@ -39,6 +40,7 @@ class Attempt:
     response_truncated: bool = False
     lease_until_ms: int | None = None
     next_attempt_ms: int | None = None
+    operation_id: OperationId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class DeliveryRecord:
     `by_hand` names the key id of a manual attempt that is asked for and not yet begun;
     `forced`: also to an endpoint that is disabled. `requested_by` is the key id that cancelled.
     `cancel_reason` is set while the last attempt is in flight and none may follow it.
+    `operation_id` names the bulk operation that planned this delivery or last asked for an attempt.
     """
 
     project_id: ProjectId
@@ -73,6 +76,7 @@ class DeliveryRecord:
     reason: str | None = None
     waiting_for: str | None = None
     expires_s: int | None = None
+    operation_id: OperationId | None = None
     write_token: str = ""
 
     @property
@@ -105,6 +109,7 @@ def born(
     replay: int,
     matched_by: tuple[SubscriptionId, ...],
     expires_s: int | None,
+    operation_id: OperationId | None = None,
 ) -> DeliveryRecord:
     """The delivery as it is before anything happened to it: pending, version 0, not stored."""
     return DeliveryRecord(
@@ -117,9 +122,17 @@ def born(
         matched_by=matched_by,
         updated_ms=0,
         expires_s=expires_s,
+        operation_id=operation_id,
     )
 
 
 def next_number(record: DeliveryRecord) -> int:
     """The attempt that a message sent now should ask for."""
     return record.attempts_total + 1
+
+
+def is_asked_by(record: DeliveryRecord, operation: OperationId) -> bool:
+    """Whether this operation has asked for an attempt already, as far as the record shows."""
+    if record.operation_id == operation:
+        return True
+    return any(attempt.operation_id == operation for attempt in record.attempts)
