@@ -96,8 +96,8 @@ ROOMS: dict[str, Permissions] = {
         ledger=(*WRITE, STORE, "dynamodb:Query"),
         indexes=("due",),
         registry=(*READ, DELETE, PUT),
-        sends=("match", "deliver"),
-        drains=("match_dlq", "deliver_dlq", "slow_dlq"),
+        sends=("match", "deliver", "operate"),
+        drains=("match_dlq", "deliver_dlq", "slow_dlq", "operate_dlq"),
         objects=((SNAPSHOTS, (GET_OBJECT, PUT_OBJECT)),),
     ),
     "query": Permissions(
@@ -110,7 +110,15 @@ ROOMS: dict[str, Permissions] = {
     "manage": Permissions(
         ledger=(*WRITE, STORE, "dynamodb:Query"),
         registry=(*READ, CHECK, DELETE, PUT),
-        sends=("deliver",),
+        sends=("deliver", "operate"),
         objects=(READ_BODIES, READ_SNAPSHOTS),  # a replay matches too
+    ),
+    "operate": Permissions(
+        ledger=(*WRITE, STORE, "dynamodb:Query"),
+        indexes=("by_endpoint", "attention"),
+        registry=READ,
+        sends=("deliver", "operate"),
+        consumes=("operate",),
+        objects=(READ_BODIES, READ_SNAPSHOTS),
     ),
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hooktrace.api.auth import SECRET_BYTES, hash_secret, make_token
 from hooktrace.usecases.keep_audit import AuditDesk
 from hooktrace.usecases.manage_endpoints import EndpointDesk
+from hooktrace.usecases.manage_operations import OperationDesk
 from hooktrace.usecases.manage_projects import ProjectDesk
 from hooktrace.usecases.manage_subscriptions import SubscriptionDesk
 from hooktrace.usecases.steer_delivery import SteerDelivery
@@ -28,6 +29,7 @@ class Desks:
     subscriptions: SubscriptionDesk
     events: StoredEvents
     deliveries: SteerDelivery
+    operations: OperationDesk
     replays: Callable[[], ReplayEvent]
     audit: AuditDesk
 

@@ -6,6 +6,7 @@ from functions.manage.audit import audit_routes, audited
 from functions.manage.deliveries import delivery_routes
 from functions.manage.desks import Wired
 from functions.manage.endpoints import endpoint_routes
+from functions.manage.operations import operation_routes
 from functions.manage.projects import project_routes
 from functions.manage.subscriptions import subscription_routes
 from hooktrace.api.http import Route
@@ -18,6 +19,7 @@ def declare(wired: Wired) -> tuple[Route, ...]:
         *endpoint_routes(wired),
         *subscription_routes(wired),
         *delivery_routes(wired),
+        *operation_routes(wired),
         *audit_routes(wired),
     )
     return tuple(audited(wired, route) for route in routes)

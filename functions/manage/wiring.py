@@ -13,6 +13,7 @@ from hooktrace.adapters.aws import client
 from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.dynamodb.table import DynamoTable
 from hooktrace.adapters.ledger import TableLedger
+from hooktrace.adapters.operations import TableOperations
 from hooktrace.adapters.registry.registry import Registry, registry_on
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.sqs import SqsQueue
@@ -20,6 +21,7 @@ from hooktrace.adapters.system import SystemChance, SystemClock
 from hooktrace.api.auth import Authenticator
 from hooktrace.usecases.keep_audit import AuditDesk
 from hooktrace.usecases.manage_endpoints import EndpointDesk
+from hooktrace.usecases.manage_operations import OperationDesk
 from hooktrace.usecases.manage_projects import ProjectDesk
 from hooktrace.usecases.manage_subscriptions import SubscriptionDesk
 from hooktrace.usecases.read_trace import ReadTrace
@@ -57,7 +59,8 @@ def authenticate() -> Authenticator:
 def wired() -> Desks:
     """The desks on the real adapters."""
     registry, clock = _registry(), SystemClock()
-    ledger = TableLedger(DynamoTable(client("dynamodb"), settings().ledger_table), _blobs())
+    table = DynamoTable(client("dynamodb"), settings().ledger_table)
+    ledger, operations = TableLedger(table, _blobs()), TableOperations(table)
     traces = ReadTrace(ledger=ledger, payloads=ledger, shelf=ledger, clock=clock)
     return Desks(
         projects=ProjectDesk(
@@ -80,6 +83,15 @@ def wired() -> Desks:
             ledger=ledger,
             endpoints=registry.endpoints,
             queue=SqsQueue(client("sqs"), settings().deliver_queue_url),
+            clock=clock,
+            chance=SystemChance(),
+        ),
+        operations=OperationDesk(
+            store=operations,
+            pages=operations,
+            keys=ledger,
+            projects=registry.projects,
+            queue=SqsQueue(client("sqs"), settings().operate_queue_url),
             clock=clock,
             chance=SystemChance(),
         ),

@@ -11,6 +11,7 @@ from hooktrace.adapters.aws import client
 from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.dynamodb.table import DynamoTable
 from hooktrace.adapters.ledger import TableLedger
+from hooktrace.adapters.operations import TableOperations
 from hooktrace.adapters.registry.registry import Registry, registry_on
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.sqs import SqsDeadLetters, SqsQueue
@@ -18,6 +19,7 @@ from hooktrace.adapters.system import SystemChance, SystemClock
 from hooktrace.usecases.keep_registry import keep_registry as keep
 from hooktrace.usecases.roll_up_events import RollUpEvents
 from hooktrace.usecases.sweep import Ages, Sweep
+from hooktrace.usecases.watch_operations import WatchOperations
 
 
 @cache
@@ -40,7 +42,8 @@ def _registry() -> Registry:
 def sweep() -> Sweep:
     """The use case on the real adapters."""
     settings = _settings()
-    ledger = TableLedger(DynamoTable(client("dynamodb"), settings.ledger_table), _blobs())
+    table = DynamoTable(client("dynamodb"), settings.ledger_table)
+    ledger = TableLedger(table, _blobs())
     sqs, clock, chance = client("sqs"), SystemClock(), SystemChance()
     return Sweep(
         projects=_registry().projects,
@@ -52,9 +55,20 @@ def sweep() -> Sweep:
         deliver_queue=SqsQueue(sqs, settings.deliver_queue_url),
         dead_letters=[
             SqsDeadLetters(sqs, url)
-            for url in (settings.match_dlq_url, settings.deliver_dlq_url, settings.slow_dlq_url)
+            for url in (
+                settings.match_dlq_url,
+                settings.deliver_dlq_url,
+                settings.slow_dlq_url,
+                settings.operate_dlq_url,
+            )
         ],
         roll_up=RollUpEvents(ledger=ledger, payloads=ledger, clock=clock, chance=chance),
+        operations=WatchOperations(
+            store=TableOperations(table),
+            queue=SqsQueue(sqs, settings.operate_queue_url),
+            clock=clock,
+            chance=chance,
+        ),
         ages=Ages(settings.audit_first_seconds, settings.audit_second_seconds),
         clock=clock,
         chance=chance,

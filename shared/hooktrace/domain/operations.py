@@ -22,6 +22,9 @@ from hooktrace.domain.listing import Filters
 Action = Literal["retry", "replay", "rematch", "test"]
 Result = Literal["pending", "succeeded", "skipped", "failed", "gained", "lost"]
 
+RETRYABLE_BY_DEFAULT = frozenset({"failed", "cancelled"})
+RETRYABLE = RETRYABLE_BY_DEFAULT | {"retrying", "succeeded"}
+"""Statuses of deliveries that a bulk retry may ask for."""
 MOST_EXAMPLES = 10
 LOOK_AGAIN_MS = 5 * 60_000
 """So long after its last step sweep looks whether an operation has lost its message."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from hooktrace.domain.errors import Conflict, Fault, InvalidInput, NotFound, Unavailable
 from hooktrace.domain.ids import EventId, OperationId, ProjectId, ulid
-from hooktrace.domain.listing import Filters
+from hooktrace.domain.listing import Filters, window
 from hooktrace.domain.messages import OperateTaskV1
 from hooktrace.domain.operations import (
     LOOK_AGAIN_MS,
@@ -41,13 +41,13 @@ PAGES_AT_ONCE = 20
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the caller asks for. `given` is the request as written: it names the filter on show."""
+    """What the caller asks for. `since` and `until` as they wrote them; `given` is all of it."""
 
     action: Action
     filters: Filters
-    low_ms: int
-    high_ms: int
     given: Mapping[str, Any]
+    since: str | None = None
+    until: str | None = None
     dry_run: bool = False
     force: bool = False
     from_operation: OperationId | None = None
@@ -93,7 +93,7 @@ class OperationDesk:
         Parts, in this order: (1) the idempotency key, if given; (2) the record, listed in `due`;
         (3) the message. After a crash the same call with the same key completes what is missing
         under the same id; without one, sweep finds a record that has no message. Raises
-        InvalidInput `idempotency_key_reused`; NotFound for `from_operation`; Unavailable.
+        InvalidInput (`invalid_field` for its times, `idempotency_key_reused`); Unavailable.
         """
         operation = self._compose(project, order, key_id)
         if idempotency_key is not None:
@@ -105,6 +105,7 @@ class OperationDesk:
 
     def _compose(self, project: ProjectId, order: Order, key_id: str) -> Operation:
         now_ms = self._clock.now_ms()
+        low_ms, high_ms = _window(order, now_ms)
         found = self._projects.get_project(project)
         days = found.retention_days if found else 30
         return Operation(
@@ -118,8 +119,8 @@ class OperationDesk:
             updated_ms=now_ms,
             filters=order.filters,
             given=order.given,
-            low_ms=order.low_ms,
-            high_ms=order.high_ms,
+            low_ms=low_ms,
+            high_ms=high_ms,
             dry_run=order.dry_run,
             force=order.force,
             from_operation=order.from_operation,
@@ -244,14 +245,19 @@ def operate_task(operation: Operation) -> OperateTaskV1:
     return OperateTaskV1(operation.project_id, operation.id, operation.version)
 
 
+def _window(order: Order, now_ms: int) -> tuple[int, int]:
+    """The time that the filter covers, up to now at most; faults point into the body."""
+    try:
+        return window(order.since, order.until, now_ms=now_ms, descending=False)
+    except InvalidInput as error:
+        faults = tuple(
+            Fault(f"/filter/{fault.parameter}", "invalid_field", fault.message)
+            for fault in error.faults
+        )
+        raise InvalidInput("invalid_field", error.message, faults) from None
+
+
 def _fingerprint(order: Order) -> str:
     """SHA-256 over what was asked for: the same key must come with the same of it."""
     text = json.dumps([order.action, dict(order.given)], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def missing_source(pointer: str, message: str) -> InvalidInput:
-    """The refusal of a reference that leads nowhere."""
-    return InvalidInput(
-        "unknown_reference", message, (Fault(pointer, "unknown_reference", message),)
-    )

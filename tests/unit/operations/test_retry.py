@@ -33,16 +33,16 @@ def project(world: World) -> ProjectId:
     return ProjectId(world.project.id)
 
 
-def order(world: World, **more: Any) -> Order:
+def order(**more: Any) -> Order:
     status = frozenset(more.pop("status", RETRIED))
     endpoints = frozenset(more.pop("endpoints", ()))
     filters = Filters("deliveries", status=status, endpoint_id=endpoints)
     given = {"filter": {"status": sorted(status), "endpoint_id": sorted(endpoints)}}
-    return Order("retry", filters, 0, world.clock.ms + 1, given | more, **more)
+    return Order("retry", filters, given | more, **more)
 
 
 def start(world: World, key: str | None = None, **more: Any) -> Operation:
-    return world.desk().start(project(world), order(world, **more), KEY, idempotency_key=key)
+    return world.desk().start(project(world), order(**more), KEY, idempotency_key=key)
 
 
 def now(world: World, operation: Operation) -> Operation:
