@@ -105,8 +105,8 @@ ROOMS: dict[str, Permissions] = {
         ledger=(*WRITE, STORE, "dynamodb:Query"),
         indexes=("due", "attention"),
         registry=(*READ, DELETE, PUT),
-        sends=("match", "deliver"),
-        drains=("match_dlq", "deliver_dlq", "slow_dlq"),
+        sends=("match", "deliver", "operate"),
+        drains=("match_dlq", "deliver_dlq", "slow_dlq", "operate_dlq"),
         objects=((SNAPSHOTS, (GET_OBJECT, PUT_OBJECT)),),
     ),
     "query": Permissions(
@@ -120,9 +120,17 @@ ROOMS: dict[str, Permissions] = {
         ledger=(*WRITE, STORE, "dynamodb:Query"),
         indexes=("by_endpoint", "attention"),  # health, and what a disabled endpoint had pending
         registry=(*READ, CHECK, DELETE, PUT),
-        sends=("deliver",),
+        sends=("deliver", "operate"),
         # A replay matches too; an expunge deletes every version of a body.
         objects=((BODIES, (GET_OBJECT, *DELETE_OBJECT)), READ_SNAPSHOTS),
         bucket=LIST_VERSIONS,
+    ),
+    "operate": Permissions(
+        ledger=(*WRITE, STORE, "dynamodb:Query"),
+        indexes=("by_endpoint", "attention"),
+        registry=READ,
+        sends=("deliver", "operate"),
+        consumes=("operate",),
+        objects=(READ_BODIES, READ_SNAPSHOTS),
     ),
 }

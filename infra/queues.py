@@ -1,4 +1,4 @@
-"""The three queues of the pipeline, each with its dead-letter queue, and the stream's failures."""
+"""The queues of the pipeline, each with its dead-letter queue, and the stream's failures."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from infra.acknowledge import acknowledge
 from infra.settings import Settings
 
 MATCH_TIMEOUT_SECONDS = 60
+OPERATE_TIMEOUT_SECONDS = 60
 MAX_RECEIVES = 5
 DEAD_LETTERS_KEPT = cdk.Duration.days(14)
 
 
 class Queues(Construct):
-    """match, deliver and slow; what fails five times lands in the queue's own DLQ."""
+    """match, deliver, slow and operate; what fails five times lands in the queue's own DLQ."""
 
     def __init__(self, scope: Construct, name: str, *, settings: Settings) -> None:
         super().__init__(scope, name)
@@ -24,6 +25,7 @@ class Queues(Construct):
         self.match_dlq = self._dead_letters("MatchDlq")
         self.deliver_dlq = self._dead_letters("DeliverDlq")
         self.slow_dlq = self._dead_letters("SlowDlq")
+        self.operate_dlq = self._dead_letters("OperateDlq")
         self.notify_dlq = self._dead_letters("NotifyDlq")
         acknowledge(
             self.notify_dlq,
@@ -33,6 +35,7 @@ class Queues(Construct):
         self.match = self._queue("Match", MATCH_TIMEOUT_SECONDS, self.match_dlq)
         self.deliver = self._queue("Deliver", deliver_seconds, self.deliver_dlq)
         self.slow = self._queue("Slow", deliver_seconds, self.slow_dlq)
+        self.operate = self._queue("Operate", OPERATE_TIMEOUT_SECONDS, self.operate_dlq)
 
     @property
     def dead_letters(self) -> dict[str, sqs.Queue]:
@@ -40,6 +43,7 @@ class Queues(Construct):
             "match": self.match_dlq,
             "deliver": self.deliver_dlq,
             "slow": self.slow_dlq,
+            "operate": self.operate_dlq,
             "notify": self.notify_dlq,
         }
 

@@ -51,6 +51,9 @@ class Settings(BaseModel):
     )
     audit_first_seconds: int = Field(default=180, gt=0)
     audit_second_seconds: int = Field(default=1_800, gt=0)
+    operation_items_per_second: int = Field(
+        default=100, gt=0, le=10_000, description="pace of one bulk operation"
+    )
     throttle_rate: int = Field(default=1_000, gt=0, description="API requests a second")
     throttle_burst: int = Field(default=2_000, gt=0)
     log_retention_days: int = Field(default=30, gt=0)

@@ -11,7 +11,7 @@ from infra.bus import Bus
 from infra.function import Room, Surroundings
 from infra.log_group import log_group
 from infra.observability import Observability
-from infra.queues import MATCH_TIMEOUT_SECONDS, Queues
+from infra.queues import MATCH_TIMEOUT_SECONDS, OPERATE_TIMEOUT_SECONDS, Queues
 from infra.schedule import Schedule
 from infra.settings import Settings
 from infra.storage import Storage
@@ -38,11 +38,13 @@ class HooktraceStack(cdk.Stack):
         match_url = {"MATCH_QUEUE_URL": queues.match.queue_url}
         deliver_url = {"DELIVER_QUEUE_URL": queues.deliver.queue_url}
         lanes = deliver_url | {"SLOW_QUEUE_URL": queues.slow.queue_url}
+        operate_url = {"OPERATE_QUEUE_URL": queues.operate.queue_url}
         loopback = {"ALLOW_LOOPBACK": "true" if settings.allow_loopback else "false"}
         dead_letters = {
             "MATCH_DLQ_URL": queues.match_dlq.queue_url,
             "DELIVER_DLQ_URL": queues.deliver_dlq.queue_url,
             "SLOW_DLQ_URL": queues.slow_dlq.queue_url,
+            "OPERATE_DLQ_URL": queues.operate_dlq.queue_url,
         }
         audit = {
             "AUDIT_FIRST_SECONDS": str(settings.audit_first_seconds),
@@ -62,9 +64,11 @@ class HooktraceStack(cdk.Stack):
         notify = self._room(
             "notify", 30, deliver_url | statistics | {"BUS_NAME": bus.bus.event_bus_name}
         )
-        sweep = self._room("sweep", 55, match_url | lanes | dead_letters | audit)
+        sweep = self._room("sweep", 55, match_url | lanes | operate_url | dead_letters | audit)
         query = self._api_room("query", statistics | waiters)
-        manage = self._api_room("manage", match_url | lanes | loopback)
+        manage = self._api_room("manage", match_url | lanes | operate_url | loopback)
+        pace = {"OPERATE_ITEMS_PER_SECOND": str(settings.operation_items_per_second)}
+        operate = self._room("operate", OPERATE_TIMEOUT_SECONDS, lanes | operate_url | pace)
 
         api = Api(
             self,
@@ -83,9 +87,10 @@ class HooktraceStack(cdk.Stack):
             match=match,
             deliver=deliver,
             notify=notify,
+            operate=operate,
         )
         Schedule(self, "Schedule", sweep=sweep)
-        rooms = (ingest, match, deliver, notify, sweep, query, manage)
+        rooms = (ingest, match, deliver, notify, sweep, query, manage, operate)
         watched = Observability(
             self,
             "Observability",
@@ -130,6 +135,7 @@ class HooktraceStack(cdk.Stack):
             "MatchQueueUrl": queues.match.queue_url,
             "DeliverQueueUrl": queues.deliver.queue_url,
             "SlowQueueUrl": queues.slow.queue_url,
+            "OperateQueueUrl": queues.operate.queue_url,
         }
         told |= {
             f"{lane.title()}DlqUrl": queue.queue_url for lane, queue in queues.dead_letters.items()

@@ -35,12 +35,15 @@ class Workers(Construct):
         match: Room,
         deliver: Room,
         notify: Room,
+        operate: Room,
     ) -> None:
         super().__init__(scope, name)
         self._read_queue("Match", queues.match, match, batch=10, concurrency=50)
         self._read_queue("Deliver", queues.deliver, deliver, batch=10, concurrency=50)
         # Endpoints that hang: many to an invocation, for a hang costs what the function waits.
         self._read_queue("Slow", queues.slow, deliver, batch=100, concurrency=20, window_seconds=1)
+        # Bulk work: few at a time, so that it never takes what live traffic needs.
+        self._read_queue("Operate", queues.operate, operate, batch=1, concurrency=2)
         self._read_stream(storage, queues.notify_dlq, notify)
 
     def _read_queue(

@@ -74,6 +74,9 @@ def populate(api: WholeApi, token: str, word: str) -> Belongings:
         answer = api.call("POST", "/v1/events", sent, token=token, headers=key)
         assert answer.status == 202, answer.text
     world.run()
+    counted = {"action": "retry", "filter": {"status": "failed"}, "dry_run": True}
+    assert api.call("POST", "/v1/operations", counted, token=token).status == 202
+    world.run()
     world.table.stream.clear()
     for route in api.routes:
         if route.method == "GET" and route.scope is not None and "{" not in route.path:

@@ -58,6 +58,7 @@ class WholeApi:
         self.queues = {
             "MATCH_QUEUE_URL": world.match_queue,
             "DELIVER_QUEUE_URL": world.deliver_queue,
+            "OPERATE_QUEUE_URL": world.operate_queue,
         }
         self.lines: list[Mapping[str, object]] = []
         self.routes: tuple[Route, ...] = ()

@@ -14,6 +14,7 @@ from hooktrace.adapters.lists import TableLists
 from hooktrace.adapters.memory.queue import MemoryQueue, Message
 from hooktrace.adapters.memory.registry import MemoryRegistryTable
 from hooktrace.adapters.memory.table import MemoryBlobs, MemoryTable
+from hooktrace.adapters.operations import TableOperations
 from hooktrace.adapters.records import (
     decode_batch,
     events_to_roll_up,
@@ -27,7 +28,7 @@ from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest, SendResul
 from hooktrace.domain.endpoint_health import LifeTimes
 from hooktrace.domain.events import EventRecord, Payload
 from hooktrace.domain.ids import ProjectId, ulid
-from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1
+from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, OperateTaskV1
 from hooktrace.domain.new_event import NewEvent
 from hooktrace.domain.notifications import Notification, health_notification, notification_of
 from hooktrace.domain.registry import Endpoint, Project, SigningSecret, Subscription
@@ -41,17 +42,23 @@ from hooktrace.usecases.expunge_event import ExpungeEvent
 from hooktrace.usecases.ingest_events import Accepted, IngestEvents
 from hooktrace.usecases.keep_stats import KeepStats
 from hooktrace.usecases.manage_endpoints import EndpointDesk
+from hooktrace.usecases.manage_operations import OperationDesk
 from hooktrace.usecases.match_events import MatchEvents, NotNow
 from hooktrace.usecases.matching_sets import MatchingSets
 from hooktrace.usecases.open_batches import OpenBatches
+from hooktrace.usecases.operate import Operate
+from hooktrace.usecases.operate_retry import RetryItems
+from hooktrace.usecases.operate_select import SelectItems
 from hooktrace.usecases.prepare_requests import PrepareRequests
 from hooktrace.usecases.read_health import ReadHealth
 from hooktrace.usecases.read_trace import ReadTrace, Trace
 from hooktrace.usecases.roll_up_events import RollUpEvents
+from hooktrace.usecases.select_records import SelectRecords
 from hooktrace.usecases.steer_delivery import SteerDelivery
 from hooktrace.usecases.stop_deliveries import StopDeliveries
 from hooktrace.usecases.sweep import Ages, Sweep
 from hooktrace.usecases.tell_status import TellStatus
+from hooktrace.usecases.watch_operations import WatchOperations
 
 START_MS = 1_790_000_000_000
 
@@ -159,6 +166,8 @@ class World:
         self.pause: Callable[[float], None] = self.clock.advance
         self.sender: Any = ScriptedSender()
         self.pool: Executor = AtOnce()
+        self.operate_queue = MemoryQueue(self.clock)
+        self.operations = TableOperations(self.table)
         self.ages = ages or Ages()
         self.statistics = statistics
         self.bus: list[Notification] = []
@@ -356,12 +365,65 @@ class World:
             marks=self.ledger,
             match_queue=self.match_queue,
             deliver_queue=self.deliver_queue,
-            dead_letters=[self.match_queue, self.deliver_queue, self.slow_queue],
+            dead_letters=[
+                self.match_queue,
+                self.deliver_queue,
+                self.slow_queue,
+                self.operate_queue,
+            ],
             roll_up=self.roll_up(),
+            operations=WatchOperations(
+                store=self.operations,
+                queue=self.operate_queue,
+                clock=self.clock,
+                chance=self.chance,
+            ),
             ages=self.ages,
             clock=self.clock,
             chance=self.chance,
         ).run()
+
+    def operator(self, items_per_second: int = 100) -> Operate:
+        """An operate worker with nothing cached."""
+        return Operate(
+            store=self.operations,
+            pages=self.operations,
+            select=SelectItems(records=self.selecting(), pages=self.operations),
+            acts={
+                "retry": RetryItems(
+                    ledger=self.ledger,
+                    shelf=self.ledger,
+                    endpoints=self.registry.endpoints,
+                    queue=self.deliver_queue,
+                    clock=self.clock,
+                    chance=self.chance,
+                ),
+            },
+            queue=self.operate_queue,
+            clock=self.clock,
+            chance=self.chance,
+            items_per_second=items_per_second,
+        )
+
+    def selecting(self) -> SelectRecords:
+        return SelectRecords(
+            ledger=self.ledger,
+            payloads=self.ledger,
+            lists=TableLists(self.table),
+            projects=self.registry.projects,
+            clock=self.clock,
+        )
+
+    def desk(self) -> OperationDesk:
+        return OperationDesk(
+            store=self.operations,
+            pages=self.operations,
+            keys=self.ledger,
+            projects=self.registry.projects,
+            queue=self.operate_queue,
+            clock=self.clock,
+            chance=self.chance,
+        )
 
     # -- moving messages ------------------------------------------------------------------
 
@@ -384,6 +446,15 @@ class World:
             return self.deliverer().run(tasks, lambda: 60_000, "slow")
 
         return self._work(self.slow_queue, self.slow_queue.take(100), DeliverTaskV1, run, PutBack)
+
+    def operate_once(self, messages: list[Message] | None = None) -> list[Any]:
+        """Takes operations further by what is visible, a message at a time."""
+        taken = self.operate_queue.take(1) if messages is None else messages
+
+        def run(tasks: list[OperateTaskV1]) -> list[Any]:
+            return [self.operator().run(task) for task in tasks]
+
+        return self._work(self.operate_queue, taken, OperateTaskV1, run, NotNow)
 
     def _work(
         self, queue: MemoryQueue, messages: Any, kind: Any, run: Any, back: type
@@ -421,6 +492,8 @@ class World:
                 self.deliver_once()
             elif any(m.visible_ms <= now for m in self.slow_queue.messages):
                 self.deliver_slowly_once()
+            elif any(m.visible_ms <= now for m in self.operate_queue.messages):
+                self.operate_once()
             else:
                 self.notify()
                 if any(m.visible_ms <= now for m in self.deliver_queue.messages):

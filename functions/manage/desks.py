@@ -11,6 +11,7 @@ from hooktrace.api.auth import SECRET_BYTES, hash_secret, make_token
 from hooktrace.usecases.expunge_event import ExpungeEvent
 from hooktrace.usecases.keep_audit import AuditDesk
 from hooktrace.usecases.manage_endpoints import EndpointDesk
+from hooktrace.usecases.manage_operations import OperationDesk
 from hooktrace.usecases.manage_projects import ProjectDesk
 from hooktrace.usecases.manage_subscriptions import SubscriptionDesk
 from hooktrace.usecases.steer_delivery import SteerDelivery
@@ -30,6 +31,7 @@ class Desks:
     events: StoredEvents
     deliveries: SteerDelivery
     expunge: ExpungeEvent
+    operations: OperationDesk
     replays: Callable[[], ReplayEvent]
     audit: AuditDesk
 

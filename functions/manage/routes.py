@@ -7,6 +7,7 @@ from functions.manage.deliveries import delivery_routes
 from functions.manage.desks import Wired
 from functions.manage.endpoints import endpoint_routes
 from functions.manage.expunge import expunge_routes
+from functions.manage.operations import operation_routes
 from functions.manage.projects import project_routes
 from functions.manage.subscriptions import subscription_routes
 from hooktrace.api.http import Route
@@ -20,6 +21,7 @@ def declare(wired: Wired) -> tuple[Route, ...]:
         *subscription_routes(wired),
         *delivery_routes(wired),
         *expunge_routes(wired),
+        *operation_routes(wired),
         *audit_routes(wired),
     )
     return tuple(audited(wired, route) for route in routes)

@@ -15,6 +15,7 @@ from hooktrace.adapters.dynamodb.table import DynamoTable
 from hooktrace.adapters.endpoint_healths import TableHealths
 from hooktrace.adapters.ledger import TableLedger
 from hooktrace.adapters.lists import TableLists
+from hooktrace.adapters.operations import TableOperations
 from hooktrace.adapters.registry.registry import Registry, registry_on
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.sqs import SqsQueue
@@ -24,6 +25,7 @@ from hooktrace.usecases.endpoint_life import EndpointLife
 from hooktrace.usecases.expunge_event import ExpungeEvent
 from hooktrace.usecases.keep_audit import AuditDesk
 from hooktrace.usecases.manage_endpoints import EndpointDesk
+from hooktrace.usecases.manage_operations import OperationDesk
 from hooktrace.usecases.manage_projects import ProjectDesk
 from hooktrace.usecases.manage_subscriptions import SubscriptionDesk
 from hooktrace.usecases.read_health import ReadHealth
@@ -63,7 +65,8 @@ def authenticate() -> Authenticator:
 def wired() -> Desks:
     """The desks on the real adapters."""
     registry, clock = _registry(), SystemClock()
-    ledger = TableLedger(DynamoTable(client("dynamodb"), settings().ledger_table), _blobs())
+    table = DynamoTable(client("dynamodb"), settings().ledger_table)
+    ledger, operations = TableLedger(table, _blobs()), TableOperations(table)
     traces = ReadTrace(ledger=ledger, payloads=ledger, shelf=ledger, clock=clock)
     return Desks(
         projects=ProjectDesk(
@@ -92,6 +95,15 @@ def wired() -> Desks:
             payloads=ledger,
             eraser=ledger,
             shelf=ledger,
+            clock=clock,
+            chance=SystemChance(),
+        ),
+        operations=OperationDesk(
+            store=operations,
+            pages=operations,
+            keys=ledger,
+            projects=registry.projects,
+            queue=SqsQueue(client("sqs"), settings().operate_queue_url),
             clock=clock,
             chance=SystemChance(),
         ),

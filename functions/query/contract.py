@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from hooktrace.api.http import Shape
-
-EventStatusName = Literal[
-    "accepted", "delivering", "succeeded", "partial", "failed", "discarded", "rejected"
-]
-DeliveryStatusName = Literal[
-    "pending", "delivering", "retrying", "succeeded", "failed", "cancelled"
-]
-OutcomeName = Literal[
-    "success",
-    "http_error",
-    "timeout",
-    "connection_error",
-    "tls_error",
-    "dns_error",
-    "protocol_error",
-    "blocked_address",
-    "worker_lost",
-]
+from hooktrace.api.record_filters import (
+    DeliveryStatusName,
+    EventStatusName,
+    OutcomeName,
+    RecordFilters,
+)
 
 
 class Suggestion(Shape):
@@ -124,6 +111,8 @@ class Attempt(Shape):
     lease_until: str | None
     """Until when this attempt may be in flight; then it counts as `worker_lost`."""
     next_attempt_at: str | None
+    operation_id: str | None
+    """The bulk operation that asked for it."""
 
 
 class Delivery(Shape):
@@ -140,6 +129,8 @@ class Delivery(Shape):
     waiting_for: str | None
     updated_at: str | None
     next_attempt_at: str | None
+    operation_id: str | None
+    """The bulk operation that planned this delivery, or last asked for an attempt of it."""
     attempts_total: int
     attempts: list[Attempt]
     next: Next | None
@@ -213,51 +204,9 @@ class DeliveryPage(Shape):
     """How far this page has looked (acceptance of the event); null when it reached the end."""
 
 
-def _three_digits(value: object) -> object:
-    text = str(value)
-    if len(text) != 3 or not (text.isascii() and text.isdigit()):
-        message = "Give an HTTP status of three digits, such as 503."
-        raise PydanticCustomError("invalid_parameter", message)
-    return int(text)
-
-
-ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
-
-Types = Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]], Field(max_length=20)]
-EndpointIds = Annotated[list[Annotated[str, Field(pattern=f"^ep_{ULID}$")]], Field(max_length=20)]
-SubscriptionIds = Annotated[
-    list[Annotated[str, Field(pattern=f"^sub_{ULID}$")]], Field(max_length=20)
-]
-IdempotencyKeys = Annotated[
-    list[Annotated[str, Field(min_length=1, max_length=255)]], Field(max_length=20)
-]
-Statuses = Annotated[
-    list[Annotated[int, Field(ge=100, le=599), BeforeValidator(_three_digits)]],
-    Field(max_length=20),
-]
-
-
-class ListQuery(Shape):
+class ListQuery(RecordFilters):
     """Parameters that both lists have. One that stands several times takes any of its values."""
 
-    type: Types = Field(default_factory=list)
-    """The event type, exactly."""
-    endpoint_id: EndpointIds = Field(default_factory=list)
-    subscription_id: SubscriptionIds = Field(default_factory=list)
-    trigger: list[Literal["automatic", "manual"]] = Field(default_factory=list, max_length=2)
-    """An attempt was made by the schedule, or asked for by hand. Together with `outcome` and
-    `response_status` it asks for one attempt that satisfies all three. The latest attempts that
-    the delivery's record holds (at least ten) are looked at."""
-    outcome: list[OutcomeName] = Field(default_factory=list, max_length=9)
-    response_status: Statuses = Field(default_factory=list)
-    """The HTTP status that the endpoint answered an attempt with."""
-    idempotency_key: IdempotencyKeys = Field(default_factory=list)
-    since: str | None = None
-    """Accepted at this time or later: RFC 3339 with zone, or back from now: `-24h`, `-90m`,
-    `-7d`."""
-    until: str | None = None
-    """Accepted before this time; the forms of `since`. A list in ascending order without it ends
-    where it began: it covers what had been accepted then."""
     order: Literal["desc", "asc"] = "desc"
     """By the time the event was accepted; `desc` has the newest first."""
     limit: int = Field(default=50, ge=1, le=200)

@@ -7,10 +7,11 @@ from typing import Protocol
 
 from functions.query import contract, view
 from hooktrace.api.http import Request, Response, Route, read_query
+from hooktrace.api.record_filters import filters_of
 from hooktrace.domain.deliveries import DeliveryRecord
 from hooktrace.domain.events import EventRecord
 from hooktrace.domain.ids import ProjectId
-from hooktrace.domain.listing import Filters, ListKind
+from hooktrace.domain.listing import ListKind
 from hooktrace.domain.times import rfc3339
 from hooktrace.ports import Record
 from hooktrace.usecases.list_records import Listing, ListRecords
@@ -82,17 +83,7 @@ def declare_lists(wired: Callable[[], Wired]) -> tuple[Route, ...]:
 
 def _listing(query: contract.ListQuery, kind: ListKind, status: Sequence[str]) -> Listing:
     return Listing(
-        filters=Filters(
-            kind=kind,
-            status=frozenset(status),
-            type=frozenset(query.type),
-            endpoint_id=frozenset(query.endpoint_id),
-            subscription_id=frozenset(query.subscription_id),
-            trigger=frozenset(query.trigger),
-            outcome=frozenset(query.outcome),
-            response_status=frozenset(query.response_status),
-            idempotency_key=frozenset(query.idempotency_key),
-        ),
+        filters=filters_of(query, kind, status),
         since=query.since,
         until=query.until,
         descending=query.order == "desc",

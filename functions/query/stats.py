@@ -7,8 +7,8 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
-from functions.query.contract import ULID
 from hooktrace.api.http import Request, Response, Route, Shape, read_query
+from hooktrace.api.record_filters import ULID
 from hooktrace.domain.attempts import AttemptOutcome
 from hooktrace.domain.errors import Conflict
 from hooktrace.domain.ids import EndpointId, ProjectId

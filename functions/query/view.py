@@ -86,6 +86,7 @@ def delivery(record: DeliveryRecord) -> dict[str, Any]:
         "waiting_for": record.waiting_for,
         "updated_at": _time(record.updated_ms or None),
         "next_attempt_at": _time(record.next_attempt_ms),
+        "operation_id": record.operation_id,
         "attempts_total": record.attempts_total,
         "attempts": [attempt(one) for one in record.attempts],
         "next": _next(of_delivery(record)),
@@ -121,6 +122,7 @@ def attempt(one: Attempt) -> dict[str, Any]:
         else None,
         "lease_until": _time(one.lease_until_ms),
         "next_attempt_at": _time(one.next_attempt_ms),
+        "operation_id": one.operation_id,
     }
 
 

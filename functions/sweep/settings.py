@@ -18,5 +18,7 @@ class Settings(BaseModel):
     match_dlq_url: str = Field(alias="MATCH_DLQ_URL")
     deliver_dlq_url: str = Field(alias="DELIVER_DLQ_URL")
     slow_dlq_url: str = Field(alias="SLOW_DLQ_URL")
+    operate_queue_url: str = Field(alias="OPERATE_QUEUE_URL")
+    operate_dlq_url: str = Field(alias="OPERATE_DLQ_URL")
     audit_first_seconds: int = Field(default=180, alias="AUDIT_FIRST_SECONDS")
     audit_second_seconds: int = Field(default=1_800, alias="AUDIT_SECOND_SECONDS")

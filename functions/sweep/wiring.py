@@ -13,6 +13,7 @@ from hooktrace.adapters.dynamodb.table import DynamoTable
 from hooktrace.adapters.endpoint_healths import TableHealths
 from hooktrace.adapters.ledger import TableLedger
 from hooktrace.adapters.lists import TableLists
+from hooktrace.adapters.operations import TableOperations
 from hooktrace.adapters.registry.registry import Registry, registry_on
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.sqs import SqsDeadLetters, SqsQueue
@@ -22,6 +23,7 @@ from hooktrace.usecases.keep_registry import keep_registry as keep
 from hooktrace.usecases.roll_up_events import RollUpEvents
 from hooktrace.usecases.stop_deliveries import StopDeliveries
 from hooktrace.usecases.sweep import Ages, Sweep
+from hooktrace.usecases.watch_operations import WatchOperations
 
 
 @cache
@@ -44,7 +46,8 @@ def _registry() -> Registry:
 def sweep() -> Sweep:
     """The use case on the real adapters."""
     settings = _settings()
-    ledger = TableLedger(DynamoTable(client("dynamodb"), settings.ledger_table), _blobs())
+    table = DynamoTable(client("dynamodb"), settings.ledger_table)
+    ledger = TableLedger(table, _blobs())
     sqs, clock, chance = client("sqs"), SystemClock(), SystemChance()
     return Sweep(
         projects=_registry().projects,
@@ -56,9 +59,20 @@ def sweep() -> Sweep:
         deliver_queue=SqsQueue(sqs, settings.deliver_queue_url),
         dead_letters=[
             SqsDeadLetters(sqs, url)
-            for url in (settings.match_dlq_url, settings.deliver_dlq_url, settings.slow_dlq_url)
+            for url in (
+                settings.match_dlq_url,
+                settings.deliver_dlq_url,
+                settings.slow_dlq_url,
+                settings.operate_dlq_url,
+            )
         ],
         roll_up=RollUpEvents(ledger=ledger, payloads=ledger, clock=clock, chance=chance),
+        operations=WatchOperations(
+            store=TableOperations(table),
+            queue=SqsQueue(sqs, settings.operate_queue_url),
+            clock=clock,
+            chance=chance,
+        ),
         ages=Ages(settings.audit_first_seconds, settings.audit_second_seconds),
         clock=clock,
         chance=chance,

@@ -7,14 +7,14 @@ Adapters fulfil these: DynamoDB, SQS and HTTP in `adapters/`, and the shipped fa
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from hooktrace.domain.attempts import OutgoingRequest, SendResult
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
 from hooktrace.domain.endpoint_health import EndpointHealth
 from hooktrace.domain.events import EventRecord, PlannedDelivery
-from hooktrace.domain.ids import DeliveryId, EndpointId, EventId, ProjectId
+from hooktrace.domain.ids import DeliveryId, EndpointId, EventId, OperationId, ProjectId
 from hooktrace.domain.listing import RecordKind
 from hooktrace.domain.messages import Task
 from hooktrace.domain.traffic import Traffic
@@ -174,6 +174,7 @@ class Due:
 
     deliveries: list[tuple[ProjectId, DeliveryId]]
     events: list[tuple[ProjectId, EventId]]
+    operations: list[tuple[ProjectId, OperationId]] = field(default_factory=list)
 
 
 class LedgerScan(Protocol):
@@ -186,7 +187,7 @@ class LedgerScan(Protocol):
         ...
 
     def due(self, until_ms: int, *, limit: int) -> Due:
-        """Up to `limit` deliveries and events whose due time has come."""
+        """Up to `limit` deliveries, events and operations whose due time has come."""
         ...
 
 

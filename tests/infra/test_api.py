@@ -47,10 +47,10 @@ def test_payloads_are_of_format_2(prod: Template) -> None:
 
 
 def test_outputs_name_what_tools_and_operators_look_for(prod: Template) -> None:
-    lanes = {f"{lane}QueueUrl" for lane in ("Match", "Deliver", "Slow")}
-    dead = {f"{lane}DlqUrl" for lane in ("Match", "Deliver", "Slow", "Notify")}
+    lanes = {f"{lane}QueueUrl" for lane in ("Match", "Deliver", "Slow", "Operate")}
+    dead = {f"{lane}DlqUrl" for lane in ("Match", "Deliver", "Slow", "Operate", "Notify")}
     rooms = {f"{room.title()}Function" for room in {*ROUTES.values(), "match", "deliver"}}
-    rooms |= {"NotifyFunction", "SweepFunction"}
+    rooms |= {"NotifyFunction", "SweepFunction", "OperateFunction"}
     others = {"ApiId", "ApiUrl", "LedgerTable", "RegistryTable", "BlobsBucket", "BusName"}
     others |= {"AlarmTopicArn"}
     assert set(prod.body["Outputs"]) == lanes | dead | rooms | others

@@ -14,7 +14,8 @@ DAY = 86_400
 
 
 @pytest.mark.parametrize(
-    ("lane", "on_aws", "locally"), [("Match", 360, 60), ("Deliver", 360, 40), ("Slow", 360, 40)]
+    ("lane", "on_aws", "locally"),
+    [("Match", 360, 60), ("Deliver", 360, 40), ("Slow", 360, 40), ("Operate", 360, 60)],
 )
 def test_visibility_follows_the_functions_timeout(
     prod: Template, local: Template, lane: str, on_aws: int, locally: int
@@ -24,21 +25,21 @@ def test_visibility_follows_the_functions_timeout(
         assert main["VisibilityTimeout"] == seconds
 
 
-@pytest.mark.parametrize("lane", ["Match", "Deliver", "Slow"])
+@pytest.mark.parametrize("lane", ["Match", "Deliver", "Slow", "Operate"])
 def test_each_queue_has_dead_letters_of_its_own(prod: Template, lane: str) -> None:
     redrive = prod.of_type(QUEUE)[_queue_id(prod, lane)]["Properties"]["RedrivePolicy"]
     assert redrive["maxReceiveCount"] == 5
     assert redrive["deadLetterTargetArn"] == _arn(prod.id_of(QUEUE, f"{lane}Dlq"))
 
 
-@pytest.mark.parametrize("lane", ["Match", "Deliver", "Slow", "Notify"])
+@pytest.mark.parametrize("lane", ["Match", "Deliver", "Slow", "Operate", "Notify"])
 def test_dead_letters_are_kept_for_a_fortnight(prod: Template, lane: str) -> None:
     assert prod.one(QUEUE, f"{lane}Dlq")["MessageRetentionPeriod"] == 14 * DAY
 
 
 def test_every_queue_is_encrypted_and_refuses_plain_http(prod: Template) -> None:
     queues = prod.of_type(QUEUE)
-    assert len(queues) == 7
+    assert len(queues) == 9
     assert all(q["Properties"]["SqsManagedSseEnabled"] is True for q in queues.values())
     denied = set()
     for policy in prod.of_type("AWS::SQS::QueuePolicy").values():
@@ -55,6 +56,7 @@ def test_every_queue_is_encrypted_and_refuses_plain_http(prod: Template) -> None
         ("Match", "match", 10, 0, 50),
         ("Deliver", "deliver", 10, 0, 50),
         ("Slow", "deliver", 100, 1, 20),
+        ("Operate", "operate", 1, 0, 2),
     ],
 )
 def test_queues_are_read_in_batches_that_fail_by_item(

@@ -18,9 +18,11 @@ ENVIRONMENT = {
     "notify": {"BUS_NAME", "DELIVER_QUEUE_URL", "STATISTICS"},
     "sweep": LANES
     | {"MATCH_QUEUE_URL", "MATCH_DLQ_URL", "DELIVER_DLQ_URL", "SLOW_DLQ_URL"}
+    | {"OPERATE_QUEUE_URL", "OPERATE_DLQ_URL"}
     | {"AUDIT_FIRST_SECONDS", "AUDIT_SECOND_SECONDS"},
     "query": {"STATISTICS", "MAX_WAITERS"},
-    "manage": LANES | {"MATCH_QUEUE_URL", "ALLOW_LOOPBACK"},
+    "manage": LANES | {"MATCH_QUEUE_URL", "OPERATE_QUEUE_URL", "ALLOW_LOOPBACK"},
+    "operate": LANES | {"OPERATE_QUEUE_URL", "OPERATE_ITEMS_PER_SECOND"},
 }
 TIMEOUTS = {
     "ingest": 29,
@@ -30,6 +32,7 @@ TIMEOUTS = {
     "deliver": 60,
     "notify": 30,
     "sweep": 55,
+    "operate": 60,
 }
 every_room = pytest.mark.parametrize("room", sorted(ROOMS))
 

@@ -24,6 +24,7 @@ _ATTEMPT_KEYS = {
     "response_truncated": "bt",
     "lease_until_ms": "l",
     "next_attempt_ms": "na",
+    "operation_id": "g",
 }
 
 

@@ -7,7 +7,7 @@
 | | | tp and ts trace context, xm when and xk by whom expunged |
 | delivery | `D#ulid#endpoint#replay` | v, s, u, m matched by, a attempts, n attempts in all, |
 | | | st step, na next attempt, l lease, h by hand, f forced, rb requested by, c cancel, |
-| | | wf waiting for, e reason, xp expunged |
+| | | wf waiting for, e reason, g operation, xp expunged |
 | payload | `B#ulid` | b |
 | plan page | `M#ulid#token#page` | b |
 | attempt | `A#ulid#endpoint#replay#number` | b |
@@ -31,6 +31,7 @@ from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import (
     EndpointId,
     EventId,
+    OperationId,
     ProjectId,
     SubscriptionId,
     bare,
@@ -111,7 +112,11 @@ def _maybe(item: Item, texts: Mapping[str, str | None], numbers: Mapping[str, in
 
 
 def plan_rows(plan: tuple[PlannedDelivery, ...] | list[PlannedDelivery]) -> list[list[Any]]:
-    return [[bare(p.endpoint_id), [bare(s) for s in p.matched_by], p.replay] for p in plan]
+    return [
+        [bare(p.endpoint_id), [bare(s) for s in p.matched_by], p.replay]
+        + ([] if p.operation_id is None else [p.operation_id])
+        for p in plan
+    ]
 
 
 def rows_plan(rows: list[list[Any]]) -> tuple[PlannedDelivery, ...]:
@@ -120,8 +125,9 @@ def rows_plan(rows: list[list[Any]]) -> tuple[PlannedDelivery, ...]:
             EndpointId(f"ep_{endpoint}"),
             tuple(SubscriptionId(f"sub_{s}") for s in subscriptions),
             replay,
+            OperationId(operation[0]) if operation else None,
         )
-        for endpoint, subscriptions, replay in rows
+        for endpoint, subscriptions, replay, *operation in rows
     )
 
 
@@ -248,6 +254,7 @@ def delivery_item(record: DeliveryRecord) -> Item:
             "c": record.cancel_reason,
             "e": record.reason,
             "wf": record.waiting_for,
+            "g": record.operation_id,
         },
         {
             "f": int(record.forced) or None,
@@ -306,10 +313,15 @@ def delivery_record(item: Item) -> DeliveryRecord:
         cancel_reason=_s(item, "c"),
         reason=_s(item, "e"),
         waiting_for=_s(item, "wf"),
+        operation_id=_operation_id(item),
         expires_s=_n(item, "x"),
         expunged=bool(_n(item, "xp")),
         write_token=item["w"]["S"],
     )
+
+
+def _operation_id(item: Item) -> OperationId | None:
+    return OperationId(item["g"]["S"]) if "g" in item else None
 
 
 def blob_item(key: Key, value: bytes, expires_s: int | None) -> Item:

@@ -8,6 +8,7 @@ from typing import Protocol
 from hooktrace.adapters import items
 from hooktrace.adapters.attempt_rows import attempt_row, row_attempt
 from hooktrace.adapters.items import Item, Key
+from hooktrace.adapters.operation_items import operation_ref
 from hooktrace.adapters.tables import Change, Put, Refused, Table
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
 from hooktrace.domain.errors import Unavailable
@@ -142,6 +143,7 @@ class TableLedger:
         return Due(
             deliveries=[_delivery_ref(key) for key in keys if key[1].startswith("D#")],
             events=[_event_ref(key) for key in keys if key[1].startswith("E#")],
+            operations=[operation_ref(key) for key in keys if key[1].startswith("O#")],
         )
 
     def claim(self, project: ProjectId, key: str, mine: KeyClaim, *, now_s: int) -> KeyClaim:

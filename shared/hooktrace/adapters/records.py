@@ -9,12 +9,12 @@ from typing import Any, Generic, TypeVar
 from hooktrace.adapters.endpoint_healths import HEALTH, health_record
 from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.ids import EndpointId, EventId, ProjectId, delivery_id
-from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, decode
+from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, OperateTaskV1, decode
 from hooktrace.domain.notification_kinds import is_reserved
 from hooktrace.domain.notifications import HealthChange, StatusChange
 from hooktrace.domain.states import DELIVERY_ENDS
 
-T = TypeVar("T", MatchTaskV1, DeliverTaskV1)
+T = TypeVar("T", MatchTaskV1, DeliverTaskV1, OperateTaskV1)
 
 
 @dataclass(slots=True)

@@ -80,6 +80,7 @@ def claim(
         started_ms=start_ms,
         url=url,
         lease_until_ms=start_ms + lease_ms,
+        operation_id=current.operation_id if by_hand else None,
     )
     return replace(
         record,

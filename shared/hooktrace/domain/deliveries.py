@@ -10,6 +10,7 @@ from hooktrace.domain.ids import (
     DeliveryId,
     EndpointId,
     EventId,
+    OperationId,
     ProjectId,
     SubscriptionId,
     bare,
@@ -39,6 +40,7 @@ class Attempt:
     response_truncated: bool = False
     lease_until_ms: int | None = None
     next_attempt_ms: int | None = None
+    operation_id: OperationId | None = None
 
     def without_answer(self) -> Attempt:
         """This attempt without what the endpoint said, which may quote the event's data."""
@@ -58,6 +60,7 @@ class DeliveryRecord:
     `waiting_for` names what of our own brake holds it until `next_attempt_ms`.
     `cancel_reason` is set while the last attempt is in flight and none may follow it.
     `expunged`: its event's data is gone, so answers are recorded without what they said.
+    `operation_id` names the bulk operation that planned this delivery or last asked for an attempt.
     """
 
     project_id: ProjectId
@@ -82,6 +85,7 @@ class DeliveryRecord:
     waiting_for: str | None = None
     expires_s: int | None = None
     expunged: bool = False
+    operation_id: OperationId | None = None
     write_token: str = ""
 
     @property
@@ -114,6 +118,7 @@ def born(
     replay: int,
     matched_by: tuple[SubscriptionId, ...],
     expires_s: int | None,
+    operation_id: OperationId | None = None,
 ) -> DeliveryRecord:
     """The delivery as it is before anything happened to it: pending, version 0, not stored."""
     return DeliveryRecord(
@@ -126,9 +131,17 @@ def born(
         matched_by=matched_by,
         updated_ms=0,
         expires_s=expires_s,
+        operation_id=operation_id,
     )
 
 
 def next_number(record: DeliveryRecord) -> int:
     """The attempt that a message sent now should ask for."""
     return record.attempts_total + 1
+
+
+def is_asked_by(record: DeliveryRecord, operation: OperationId) -> bool:
+    """Whether this operation has asked for an attempt already, as far as the record shows."""
+    if record.operation_id == operation:
+        return True
+    return any(attempt.operation_id == operation for attempt in record.attempts)

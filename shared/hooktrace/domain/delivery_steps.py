@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from hooktrace.domain.attempts import AttemptOutcome, SendResult
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
-from hooktrace.domain.ids import ulid_ms
+from hooktrace.domain.ids import OperationId, ulid_ms
 from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS, RetryPolicy
 from hooktrace.domain.states import DELIVERY_ENDS, DeliveryStatus, Trigger, check_delivery
 
@@ -173,12 +173,19 @@ def end_without_attempt(
 
 
 def retry_by_hand(
-    current: DeliveryRecord, key_id: str, *, forced: bool, now_ms: int, token: str
+    current: DeliveryRecord,
+    key_id: str,
+    *,
+    forced: bool,
+    now_ms: int,
+    token: str,
+    operation: OperationId | None = None,
 ) -> DeliveryRecord | None:
     """The delivery with one attempt asked for by hand; None while an attempt is under way.
 
     Of a delivery that retries, the schedule goes on after a failure; one that had ended gets
-    this attempt and no more. Sweep finds it if the message is lost.
+    this attempt and no more. Sweep finds it if the message is lost. `operation` is the bulk
+    operation that asks on behalf of the key.
     """
     if current.status in {DeliveryStatus.PENDING, DeliveryStatus.DELIVERING}:
         return None
@@ -194,6 +201,7 @@ def retry_by_hand(
         reason=None,
         requested_by=None,
         waiting_for=None,
+        operation_id=operation,
     )
     return asked.written(now_ms=now_ms, token=token)
 

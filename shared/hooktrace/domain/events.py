@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hooktrace.domain.errors import InvalidInput
-from hooktrace.domain.ids import EndpointId, EventId, ProjectId, SubscriptionId, bare, ulid_ms
+from hooktrace.domain.ids import (
+    EndpointId,
+    EventId,
+    OperationId,
+    ProjectId,
+    SubscriptionId,
+    bare,
+    ulid_ms,
+)
 from hooktrace.domain.states import EventStatus
 from hooktrace.domain.times import rfc3339
 
@@ -54,11 +62,15 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class PlannedDelivery:
-    """One endpoint that the event goes to, and which of its subscriptions asked for it."""
+    """One endpoint that the event goes to, and which of its subscriptions asked for it.
+
+    `operation_id` is the bulk operation that planned it, if one did.
+    """
 
     endpoint_id: EndpointId
     matched_by: tuple[SubscriptionId, ...]
     replay: int = 0
+    operation_id: OperationId | None = None
 
 
 @dataclass(frozen=True, slots=True)

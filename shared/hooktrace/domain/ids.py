@@ -22,6 +22,7 @@ EndpointId = NewType("EndpointId", str)
 SubscriptionId = NewType("SubscriptionId", str)
 EventId = NewType("EventId", str)
 DeliveryId = NewType("DeliveryId", str)
+OperationId = NewType("OperationId", str)
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ULID_LENGTH = 26

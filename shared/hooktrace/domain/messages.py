@@ -16,6 +16,7 @@ from hooktrace.domain.events import MESSAGE_PAYLOAD_BYTES
 from hooktrace.domain.ids import (
     EndpointId,
     EventId,
+    OperationId,
     ProjectId,
     SubscriptionId,
     is_id,
@@ -55,9 +56,19 @@ class DeliverTaskV1:
     traceparent: str | None = None
     tracestate: str | None = None
     waits: int = 0
+    operation: OperationId | None = None
 
 
-Task = MatchTaskV1 | DeliverTaskV1
+@dataclass(frozen=True, slots=True)
+class OperateTaskV1:
+    """Take this operation further. `step` is its version when the message was sent."""
+
+    project_id: ProjectId
+    operation_id: OperationId
+    step: int
+
+
+Task = MatchTaskV1 | DeliverTaskV1 | OperateTaskV1
 
 
 def fits_message(packed: bytes | None) -> bytes | None:
@@ -67,6 +78,8 @@ def fits_message(packed: bytes | None) -> bytes | None:
 
 def encode(task: Task) -> str:
     """The message body of a task."""
+    if isinstance(task, OperateTaskV1):
+        return _encode_operate(task)
     body: dict[str, Any] = {
         "kind": "match.v1" if isinstance(task, MatchTaskV1) else "deliver.v1",
         "project": task.project_id,
@@ -84,12 +97,24 @@ def encode(task: Task) -> str:
         body["attempt"] = task.attempt
         if task.waits:
             body["waits"] = task.waits
+        if task.operation is not None:
+            body["operation"] = task.operation
     if task.packed is not None:
         body["body"] = base64.b64encode(task.packed).decode("ascii")
     if task.traceparent is not None:
         body["traceparent"] = task.traceparent
         if task.tracestate is not None:
             body["tracestate"] = task.tracestate
+    return json.dumps(body, separators=(",", ":"))
+
+
+def _encode_operate(task: OperateTaskV1) -> str:
+    body = {
+        "kind": "operate.v1",
+        "project": task.project_id,
+        "operation": task.operation_id,
+        "step": task.step,
+    }
     return json.dumps(body, separators=(",", ":"))
 
 
@@ -102,9 +127,13 @@ def decode(text: str) -> Task:
     try:
         body = json.loads(text)
         kind = body["kind"]
+        if not is_id(body["project"], "prj"):
+            raise ValueError("the project id is malformed")
+        if kind == "operate.v1":
+            return _operate(body)
         event_id = parse_event_id(body["event"])
-        if event_id is None or not is_id(body["project"], "prj"):
-            raise ValueError("an id is malformed")
+        if event_id is None:
+            raise ValueError("the event id is malformed")
         packed = base64.b64decode(body["body"], validate=True) if "body" in body else None
         if kind == "match.v1":
             return MatchTaskV1(
@@ -139,4 +168,15 @@ def _deliver(body: dict[str, Any], event_id: EventId, packed: bytes | None) -> D
         packed=packed,
         traceparent=body.get("traceparent"),
         tracestate=body.get("tracestate"),
+        operation=body.get("operation"),
+    )
+
+
+def _operate(body: dict[str, Any]) -> OperateTaskV1:
+    if not is_id(body["operation"], "op"):
+        raise ValueError("the operation id is malformed")
+    return OperateTaskV1(
+        project_id=ProjectId(body["project"]),
+        operation_id=OperationId(body["operation"]),
+        step=int(body["step"]),
     )

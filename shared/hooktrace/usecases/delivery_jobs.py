@@ -107,6 +107,7 @@ def unborn_record(event: EventRecord, plan: PlannedDelivery) -> DeliveryRecord:
         replay=plan.replay,
         matched_by=plan.matched_by,
         expires_s=event.expires_s,
+        operation_id=plan.operation_id,
     )
 
 

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from hooktrace.domain.ids import ProjectId
 from hooktrace.domain.list_cursor import Progress, read_cursor, scope_of, write_cursor
-from hooktrace.domain.listing import Filters, Source, choose_source, edge_ms, stretch_of, window
-from hooktrace.domain.registry import Project
-from hooktrace.ports import Clock, CursorKeys, Lane, Ledger, LedgerLists, Payloads, Record
-from hooktrace.usecases.merge_lanes import MORE_READS, MOST_ROWS, MergedLanes
-from hooktrace.usecases.walk_ledger import Walk
-
-
-class Projects(Protocol):
-    """Says into how many shards a project is divided."""
-
-    def get_project(self, project_id: str) -> Project | None: ...
+from hooktrace.domain.listing import Filters, edge_ms, stretch_of, window
+from hooktrace.ports import Clock, CursorKeys, Ledger, LedgerLists, Payloads, Record
+from hooktrace.usecases.merge_lanes import MORE_READS, MOST_ROWS
+from hooktrace.usecases.select_records import Projects, SelectRecords
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +51,17 @@ class ListRecords:
         most_rows: int = MOST_ROWS,
         more_reads: int = MORE_READS,
     ) -> None:
-        self._ledger = ledger
-        self._payloads = payloads
-        self._lists = lists
-        self._projects = projects
+        self._records = SelectRecords(
+            ledger=ledger,
+            payloads=payloads,
+            lists=lists,
+            projects=projects,
+            clock=clock,
+            most_rows=most_rows,
+            more_reads=more_reads,
+        )
         self._keys = keys
         self._clock = clock
-        self._most_rows = most_rows
-        self._more_reads = more_reads
 
     def page(self, project_id: ProjectId, listing: Listing) -> ListPage:
         """One page of the project's records, by the time their events were accepted.
@@ -79,33 +74,12 @@ class ListRecords:
         progress, scope = self._progress(project_id, listing, now_ms)
         whole = stretch_of(progress.low_ms, progress.high_ms, descending=listing.descending)
         stretch = whole.beyond(progress.edge) if progress.edge else whole
-        project = self._projects.get_project(project_id)
-        if stretch.is_empty or project is None:
-            return ListPage((), None, None)
-        source = choose_source(listing.filters)
-        lanes = MergedLanes(
-            self._lists,
-            lanes_of(project_id, project.shards, source),
-            stretch.of_events() if source.kind == "E" else stretch,
-            most_rows=self._most_rows,
-            more_reads=self._more_reads,
-        )
-        walk = Walk(
-            project=project_id,
-            filters=listing.filters,
-            source=source,
-            stretch=stretch,
-            lanes=lanes,
-            ledger=self._ledger,
-            payloads=self._payloads,
-            now_ms=now_ms,
-        )
-        walk.run(listing.limit)
-        if walk.is_over or stretch.beyond(walk.edge).is_empty:
-            return ListPage(tuple(walk.found), None, None)
-        here = Progress(progress.low_ms, progress.high_ms, walk.edge)
+        found = self._records.take(project_id, listing.filters, stretch, listing.limit)
+        if found.edge is None:
+            return ListPage(found.records, None, None)
+        here = Progress(progress.low_ms, progress.high_ms, found.edge)
         cursor = write_cursor(here, scope=scope, key=self._keys.cursor_key())
-        return ListPage(tuple(walk.found), cursor, edge_ms(walk.edge))
+        return ListPage(found.records, cursor, edge_ms(found.edge))
 
     def _progress(
         self, project_id: ProjectId, listing: Listing, now_ms: int
@@ -125,15 +99,3 @@ class ListRecords:
             listing.since, listing.until, now_ms=now_ms, descending=listing.descending
         )
         return Progress(low_ms, high_ms, ""), scope
-
-
-def lanes_of(project_id: ProjectId, shards: int, source: Source) -> list[Lane]:
-    """The rows that have the candidates of a source."""
-    if source.index == "by_endpoint":
-        return [Lane(project_id, source.kind, None, "by_endpoint", name) for name in source.names]
-    names = source.names if source.index else ("",)
-    return [
-        Lane(project_id, source.kind, shard, source.index, name)
-        for name in names
-        for shard in range(shards)
-    ]

@@ -248,4 +248,5 @@ def deliver_task(
         packed=None if crowd else fits_message(packed),
         traceparent=event.traceparent,
         tracestate=event.tracestate,
+        operation=plan.operation_id,
     )

@@ -128,6 +128,7 @@ class OpenBatches:
             endpoint_id=task.endpoint_id,
             replay=task.replay,
             matched_by=task.matched_by,
+            operation_id=task.operation,
             expires_s=self._clock.now_ms() // 1000 + days * 86_400,
         )
 

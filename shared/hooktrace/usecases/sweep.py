@@ -12,7 +12,7 @@ from hooktrace.domain.delivery_steps import end_without_attempt
 from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import DeliveryId, EventId, ProjectId, bare, delivery_id
-from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, Task, decode
+from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, OperateTaskV1, Task, decode
 from hooktrace.domain.registry import Project
 from hooktrace.domain.states import DELIVERY_ENDS, DeliveryStatus, EventStatus, check_event
 from hooktrace.ports import (
@@ -29,6 +29,7 @@ from hooktrace.usecases.delivery_jobs import queue_delay, unborn_record
 from hooktrace.usecases.ingest_events import match_task
 from hooktrace.usecases.match_events import deliver_task, planned
 from hooktrace.usecases.roll_up_events import RollUpEvents
+from hooktrace.usecases.watch_operations import WatchOperations
 
 DUE_BATCH = 500
 DUE_HORIZON_MS = 60_000
@@ -88,6 +89,7 @@ class Sweep:
         deliver_queue: TaskQueue,
         dead_letters: Sequence[DeadLetters],
         roll_up: RollUpEvents,
+        operations: WatchOperations,
         ages: Ages,
         clock: Clock,
         chance: Chance,
@@ -101,6 +103,7 @@ class Sweep:
         self._deliver_queue = deliver_queue
         self._dead_letters = dead_letters
         self._roll_up = roll_up
+        self._operations = operations
         self._ages = ages
         self._clock = clock
         self._chance = chance
@@ -133,6 +136,7 @@ class Sweep:
         now_ms = self._clock.now_ms()
         listed = self._scan.due(now_ms + DUE_HORIZON_MS, limit=DUE_BATCH)
         self._look_at_due_events(listed.events, now_ms)
+        self.counts["operations_sent_again"] += self._operations.send_again(listed.operations)
         found = self._ledger.deliveries(listed.deliveries) if listed.deliveries else {}
         due = [r for r in found.values() if (r.due_ms or 0) <= now_ms + DUE_HORIZON_MS]
         due = [r for r in due if r.due_ms is not None]
@@ -243,6 +247,8 @@ class Sweep:
                     self.counts["dead_written_back"] += 1
 
     def _write_back(self, task: Task) -> bool:
+        if isinstance(task, OperateTaskV1):
+            return self._operations.fail(task)
         now_ms, token = self._clock.now_ms(), self._chance.token()
         if isinstance(task, MatchTaskV1):
             found = self._ledger.events([(task.project_id, task.event_id)])

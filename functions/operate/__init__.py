@@ -1,0 +1,1 @@
+"""Operate: bulk operations, a piece at a time."""

@@ -1,0 +1,92 @@
+"""Bulk operations on the deployed stack."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.e2e.client import ApiProject
+from tools.receiver import Step
+
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+
+
+def start(project: ApiProject, body: dict[str, Any], key: str | None = None) -> dict[str, Any]:
+    headers = {} if key is None else {"idempotency-key": key}
+    answer = project.call("POST", "/v1/operations", json=body, headers=headers)
+    assert answer.status_code == 202, answer.text
+    return dict(answer.json())
+
+
+def finished(project: ApiProject, operation: str, *, seconds: float = 60) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while True:
+        shown = project.call("GET", f"/v1/operations/{operation}").json()
+        if shown["state"] in {"completed", "failed"}:
+            return dict(shown)
+        assert time.monotonic() < deadline, shown
+        time.sleep(0.2)
+
+
+def failing(project: ApiProject, path: str, count: int) -> tuple[dict[str, Any], list[str]]:
+    """An endpoint that answered 500 to so many events, and answers 200 from now on."""
+    endpoint = project.endpoint(path, Step(status=500), retry_schedule=[])
+    word = path.strip("/").replace("/", ".")
+    project.subscription(endpoint, event_types=[word])
+    batch = {"events": [{"type": word, "data": {"n": n}} for n in range(count)]}
+    answer = project.call("POST", "/v1/events/batch", json=batch)
+    assert answer.status_code in {200, 202, 207}, answer.text
+    events = [item["id"] for item in answer.json()["items"]]
+    for event in events:
+        assert project.outcome(event)["status"] == "failed"
+    project.receiver.behave(path, Step(status=200))
+    return endpoint, events
+
+
+def test_fc_49_bulk_retry_means_all_of_them_and_only_them(project: ApiProject) -> None:
+    wanted, events = failing(project, "/fc49/e", 60)
+    failing(project, "/fc49/f", 5)
+    body = {
+        "action": "retry",
+        "filter": {"status": "failed", "endpoint_id": wanted["id"], "since": "-1h"},
+    }
+    first = start(project, body, "fc49")
+    assert start(project, body, "fc49")["id"] == first["id"]
+    final = finished(project, first["id"])
+    counts = {"total": 60, "done": 60, "succeeded": 60, "skipped": 0, "failed": 0}
+    assert final["counts"] == counts | {"total_final": True}
+    assert start(project, body, "fc49")["id"] == first["id"]
+    for event in events:
+        attempts = project.outcome(event)["deliveries"][0]["attempts"]
+        assert [one["trigger"] for one in attempts] == ["automatic", "manual"]
+        assert attempts[1]["requested_by"] == final["requested_by"]
+        assert attempts[1]["operation_id"] == first["id"]
+    assert len(project.receiver.requests("/fc49/e")) == 120
+    assert len(project.receiver.requests("/fc49/f")) == 5
+
+
+def test_fc_43_enabled_again_what_was_cancelled_is_retried(project: ApiProject) -> None:
+    endpoint = project.endpoint("/fc43b", Step(status=500), retry_schedule=[2])
+    project.subscription(endpoint)
+    events = [project.event("order.created", n) for n in range(5)]
+    for event in events:
+        project.until(event, lambda t: t["deliveries"] and t["deliveries"][0]["attempts"])
+    path = f"/v1/endpoints/{endpoint['id']}"
+    assert project.call("POST", f"{path}/disable").status_code == 200
+    for event in events:
+        assert project.outcome(event)["deliveries"][0]["status"] == "cancelled"
+    project.receiver.behave("/fc43b", Step(status=200))
+    assert project.call("POST", f"{path}/enable").status_code == 200
+    seen = len(project.receiver.requests("/fc43b"))
+    filters = {"status": "cancelled", "endpoint_id": endpoint["id"]}
+    operation = start(project, {"action": "retry", "filter": filters})
+    cancelled = finished(project, operation["id"])["counts"]["succeeded"]
+    assert cancelled == len(events)
+    for event in events:
+        trace = project.outcome(event)
+        assert trace["status"] == "succeeded"
+        last = trace["deliveries"][0]["attempts"][-1]
+        assert (last["trigger"], last["requested_by"]) == ("manual", operation["requested_by"])
+    assert len(project.receiver.requests("/fc43b")) == seen + len(events)

@@ -1,0 +1,203 @@
+"""`/v1/operations` over HTTP: what is asked for, shown, refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.whole_api import Answer, WholeApi
+from tests.world import World
+
+
+class Caller:
+    """A project with keys, on the whole API in memory."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.api = WholeApi(self.world)
+        self.project, self.tokens = self.api.project("main")
+
+    def call(self, method: str, path: str, body: Any = None, **more: Any) -> Answer:
+        token = self.tokens[more.pop("scope", "admin")]
+        path, _, query = path.partition("?")
+        return self.api.call(method, path, body, token=token, query=query, **more)
+
+    def made(self, path: str, body: dict[str, Any]) -> Any:
+        answer = self.call("POST", path, body)
+        assert answer.status in {201, 202}, answer.text
+        return answer.json
+
+    def failing(self, count: int, word: str = "a") -> str:
+        """An endpoint with so many failed deliveries; it answers 200 from now on."""
+        url = f"http://127.0.0.1:9999/{word}"
+        self.world.sender.script[url] = [500]
+        endpoint: str = self.made("/v1/endpoints", {"url": url, "retry_schedule": []})["id"]
+        self.made("/v1/subscriptions", {"endpoint_id": endpoint, "event_types": [f"{word}.*"]})
+        for _ in range(count):
+            self.made("/v1/events", {"type": f"{word}.thing", "data": {}})
+        self.world.run()
+        self.world.sender.script[url] = [200]
+        return endpoint
+
+    def start(self, body: dict[str, Any], **headers: str) -> Answer:
+        return self.call("POST", "/v1/operations", body, headers=headers)
+
+    def finished(self, operation: str) -> Any:
+        self.world.run_for(30)
+        return self.call("GET", f"/v1/operations/{operation}").json
+
+
+@pytest.fixture
+def caller() -> Caller:
+    return Caller()
+
+
+def test_fc_49_over_http(caller: Caller) -> None:
+    wanted, _ = caller.failing(120), caller.failing(10, "b")
+    body = {"action": "retry", "filter": {"status": "failed", "endpoint_id": wanted}}
+    body["filter"] |= {"since": "-1h", "until": "2100-01-01T00:00:00Z"}  # type: ignore[operator] # a dict
+    first = caller.start(body, **{"idempotency-key": "k"})
+    assert first.status == 202
+    assert first.json["state"] == "counting"
+    assert first.json["next"]["action"] == "count"
+    assert first.json["counts"]["total_final"] is False
+    again = caller.start(body, **{"idempotency-key": "k"})
+    assert (again.status, again.json["id"]) == (202, first.json["id"])
+    caller.world.run()
+    middle = caller.start(body, **{"idempotency-key": "k"}).json
+    assert (middle["id"], middle["state"]) == (first.json["id"], "running")
+    assert middle["counts"]["total"] == 120
+    assert middle["next"] == {"action": "run", "text": "20 items are left."}
+    final = caller.finished(first.json["id"])
+    assert final["state"] == "completed"
+    assert final["counts"] == {
+        "total": 120,
+        "total_final": True,
+        "done": 120,
+        "succeeded": 120,
+        "skipped": 0,
+        "failed": 0,
+    }
+    assert final["next"] is None
+    assert final["filter"] == {
+        "status": ["failed"],
+        "endpoint_id": [wanted],
+        "since": "-1h",
+        "until": "2100-01-01T00:00:00Z",
+    }
+    items = caller.call("GET", f"/v1/operations/{first.json['id']}/items?limit=200").json["items"]
+    assert len(items) == 120
+    shown = caller.call("GET", items[0]["links"]["self"]).json
+    assert shown["operation_id"] == first.json["id"]
+    attempt = shown["attempts"][-1]
+    assert (attempt["trigger"], attempt["operation_id"]) == ("manual", first.json["id"])
+    assert attempt["requested_by"] == final["requested_by"]
+    assert shown["attempts"][0]["operation_id"] is None
+    listed = caller.call("GET", "/v1/deliveries?status=failed").json["items"]
+    assert len(listed) == 10
+
+
+def test_items_are_paged_and_their_cursor_is_their_own(caller: Caller) -> None:
+    caller.failing(7)
+    operation = caller.start({"action": "retry", "filter": {}}).json["id"]
+    caller.finished(operation)
+    path = f"/v1/operations/{operation}/items"
+    seen, query = [], "?limit=3"
+    while True:
+        page = caller.call("GET", path + query).json
+        seen += [item["id"] for item in page["items"]]
+        assert {item["result"] for item in page["items"]} == {"succeeded"}
+        if "next_cursor" not in page:
+            break
+        query = f"?limit=3&cursor={page['next_cursor']}"
+    assert len(set(seen)) == 7
+    first = caller.call("GET", f"{path}?limit=3").json["next_cursor"]
+    other = caller.call("GET", f"{path}?limit=3&result=skipped&cursor={first}")
+    assert (other.status, other.json["code"]) == (400, "invalid_cursor")
+    assert caller.call("GET", f"{path}?result=skipped").json == {"items": []}
+
+
+def test_operations_are_listed_newest_first(caller: Caller) -> None:
+    made = []
+    for _ in range(5):
+        caller.world.clock.advance(1)
+        made.append(caller.start({"action": "retry", "filter": {}, "dry_run": True}).json["id"])
+    seen, query = [], "?limit=2"
+    while True:
+        page = caller.call("GET", "/v1/operations" + query).json
+        seen += [one["id"] for one in page["items"]]
+        if "next_cursor" not in page:
+            break
+        query = f"?limit=2&cursor={page['next_cursor']}"
+    assert seen == made[::-1]
+
+
+def test_cancel_and_resume(caller: Caller) -> None:
+    caller.failing(3)
+    path = f"/v1/operations/{caller.start({'action': 'retry', 'filter': {}}).json['id']}"
+    cancelled = caller.call("POST", f"{path}/cancel")
+    assert (cancelled.status, cancelled.json["state"]) == (200, "cancelled")
+    assert cancelled.json["next"]["action"] == "resume"
+    assert caller.call("POST", f"{path}/cancel").status == 409
+    caller.world.run_for(5)
+    assert len(caller.world.sender.requests) == 3
+    resumed = caller.call("POST", f"{path}/resume")
+    assert (resumed.status, resumed.json["state"]) == (200, "counting")
+    assert caller.call("POST", f"{path}/resume").status == 409
+    assert caller.finished(path.rsplit("/", 1)[1])["counts"]["succeeded"] == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"action": "burn", "filter": {}}, "/action"),
+        ({"action": "retry"}, "/filter"),
+        ({"action": "retry", "filter": {"status": "pending"}}, "/filter/status"),
+        ({"action": "retry", "filter": {"status": ["discarded"]}}, "/filter/status"),
+        ({"action": "retry", "filter": {"status": "gone"}}, "/filter/status"),
+        ({"action": "retry", "filter": {"endpoint_id": "ep_1"}}, "/filter/endpoint_id"),
+        ({"action": "retry", "filter": {"since": "yesterday"}}, "/filter/since"),
+        ({"action": "retry", "filter": {"since": "-1h", "until": "-2h"}}, "/filter/until"),
+        ({"action": "retry", "filter": {"colour": "red"}}, "/filter/colour"),
+        ({"action": "retry", "filter": {"limit": 3}}, "/filter/limit"),
+        ({"action": "retry", "filter": {}, "dry_run": "yes"}, "/dry_run"),
+        ({"action": "retry", "filter": {"response_status": "5xx"}}, "/filter/response_status"),
+    ],
+)
+def test_what_is_wrong_is_pointed_at(caller: Caller, body: Any, pointer: str) -> None:
+    answer = caller.start(body)
+    assert answer.status == 400, answer.text
+    assert any(one["pointer"].startswith(pointer) for one in answer.json["errors"]), answer.text
+
+
+def test_keys_and_their_refusals(caller: Caller) -> None:
+    body = {"action": "retry", "filter": {"status": "failed"}}
+    assert caller.start(body, **{"idempotency-key": "k"}).status == 202
+    other = caller.start(body | {"force": True}, **{"idempotency-key": "k"})
+    assert (other.status, other.json["code"]) == (422, "idempotency_key_reused")
+    assert caller.start(body, **{"idempotency-key": "ü"}).json["code"] == "invalid_idempotency_key"
+    read = caller.call("POST", "/v1/operations", body, scope="read")
+    assert read.status == 403
+    assert caller.call("GET", "/v1/operations", scope="read").status == 200
+    for path in ("op_x", "op_01M3250V00YPRPA8JAB2VS3201"):
+        assert caller.call("GET", f"/v1/operations/{path}").status == 404
+
+
+def test_a_start_that_died_before_its_message_is_completed_by_the_same_call(
+    caller: Caller,
+) -> None:
+    caller.failing(2)
+
+    def away(_: object) -> None:
+        raise ConnectionError
+
+    caller.world.operate_queue.before_send = away
+    body = {"action": "retry", "filter": {}}
+    assert caller.start(body, **{"idempotency-key": "k"}).status == 500
+    caller.world.operate_queue.before_send = lambda _: None
+    assert caller.world.operate_queue.messages == []
+    second = caller.start(body, **{"idempotency-key": "k"})
+    assert second.status == 202
+    assert caller.finished(second.json["id"])["counts"]["succeeded"] == 2
+    assert len(caller.call("GET", "/v1/operations").json["items"]) == 1
