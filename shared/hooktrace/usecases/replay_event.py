@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from hooktrace.domain.errors import Conflict, NotFound, Unavailable
 from hooktrace.domain.events import PLAN_INLINE, EventRecord, Payload, PlannedDelivery
 from hooktrace.domain.filters import FilterEvent
-from hooktrace.domain.ids import EndpointId, ProjectId, SubscriptionId
+from hooktrace.domain.ids import EndpointId, OperationId, ProjectId, SubscriptionId
 from hooktrace.domain.registry import Project
 from hooktrace.domain.states import EventStatus, check_event
 from hooktrace.domain.strict_json import parse_value
@@ -69,25 +69,46 @@ class ReplayEvent:
                 raise Conflict(f"The event is {event.status}: there is nothing to replay.")
             if payload is None:
                 raise NotFound("The data of this event is not stored any more.")
-            after, added = self._next_round(event, payload)
-            (answer,) = self._ledger.write([Write(after, event)])
-            if isinstance(answer, Lost):
-                continue
-            packed = payload.pack()
-            self._queue.send([(deliver_task(after, one, packed), 0) for one in added])
-            return Replayed(after, added)
+            if (done := self.once(event, payload)) is not None:
+                return done
         raise Unavailable("the event keeps changing")
 
+    def once(
+        self,
+        event: EventRecord,
+        payload: Payload,
+        *,
+        operation: OperationId | None = None,
+        only_endpoint: str | None = None,
+    ) -> Replayed | None:
+        """One try from the event as it was read; None when it has changed since.
+
+        The parts are those of `run`. `operation` is named by the planned deliveries that it adds;
+        `only_endpoint` leaves out all others.
+        """
+        after, added = self._next_round(event, payload, operation, only_endpoint)
+        (answer,) = self._ledger.write([Write(after, event)])
+        if isinstance(answer, Lost):
+            return None
+        packed = payload.pack()
+        self._queue.send([(deliver_task(after, one, packed), 0) for one in added])
+        return Replayed(after, added)
+
     def _next_round(
-        self, event: EventRecord, payload: Payload
+        self,
+        event: EventRecord,
+        payload: Payload,
+        operation: OperationId | None,
+        only_endpoint: str | None,
     ) -> tuple[EventRecord, tuple[PlannedDelivery, ...]]:
         seen = FilterEvent(event.type, payload.headers, parse_value(payload.data))
         decision = self._sets.get(event.project_id).match(seen)
         before = list(planned(event, self._payloads))
         number = max((one.replay for one in before), default=-1) + 1
         added = tuple(
-            PlannedDelivery(EndpointId(ep), tuple(map(SubscriptionId, subs)), number)
+            PlannedDelivery(EndpointId(ep), tuple(map(SubscriptionId, subs)), number, operation)
             for ep, subs in decision.matched
+            if only_endpoint in {None, ep}
         )
         now_ms, project = self._clock.now_ms(), self._projects.get_project(event.project_id)
         after = replace(
