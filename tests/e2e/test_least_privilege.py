@@ -100,6 +100,15 @@ def test_events_are_delivered_retried_and_discarded(project: ApiProject) -> None
     assert strict.status_code == 422, strict.text
 
 
+def test_an_operational_webhook_with_the_rooms_own_role(project: ApiProject) -> None:
+    ops = project.endpoint("/lp/ops")
+    choice = {"notifications": {"kinds": ["event.discarded"], "endpoint_ids": [ops["id"]]}}
+    assert project.call("PATCH", f"/v1/projects/{project.id}", json=choice).status_code == 200
+    discarded = project.event("nobody.wants", {})
+    (request,) = project.receiver.wait_for(1, "/lp/ops", timeout=25)
+    assert discarded.encode() in request.body
+
+
 def test_an_answer_of_410_disables_the_endpoint_and_sweep_cancels_what_waits(
     project: ApiProject, enforcing_stack: dict[str, Any], clients: Callable[[str], Any]
 ) -> None:
