@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hooktrace.api.auth import SECRET_BYTES, hash_secret, make_token
+from hooktrace.ports import TraceForgetter
 from hooktrace.usecases.keep_audit import AuditDesk
 from hooktrace.usecases.manage_endpoints import EndpointDesk
 from hooktrace.usecases.manage_projects import ProjectDesk
@@ -30,6 +31,7 @@ class Desks:
     deliveries: SteerDelivery
     replays: Callable[[], ReplayEvent]
     audit: AuditDesk
+    traces: TraceForgetter
 
 
 Wired = Callable[[], Desks]

@@ -49,7 +49,7 @@ class MemoryTable:
         if wanted != actual:
             self.meter.counts["refused"] += 1
             return Refused(dict(current) if current is not None else None)
-        self._set(after)
+        self._set(_changed(op, current) if isinstance(op, Change) and current else after)
         return None
 
     def store(self, items: Sequence[Item]) -> None:
@@ -132,6 +132,13 @@ class MemoryTable:
 
     def index_at(self, name: str, partition: str, value: str) -> list[Key]:
         return self.index(name, partition, value, value, limit=sys.maxsize, descending=False)
+
+
+def _changed(op: Change, current: Item) -> Item:
+    """The item after a change: what `before` does not name stays, as a statement leaves it."""
+    changed = {name: value for name, value in op.after.items() if op.before.get(name) != value}
+    gone = op.before.keys() - op.after.keys()
+    return {name: value for name, value in (current | changed).items() if name not in gone}
 
 
 def _sortable(value: dict[str, str]) -> str:
