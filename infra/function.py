@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.acknowledge import acknowledge
 from infra.bus import Bus
+from infra.cache import Network
 from infra.log_group import log_group
 from infra.permissions import (
     CONSUME,
     DRAIN,
+    FORGET,
+    IN_VPC,
     LIST_STREAMS,
     LOG,
     PUT_EVENTS,
@@ -26,6 +30,8 @@ from infra.permissions import (
 from infra.queues import Queues
 from infra.settings import Settings
 from infra.storage import Storage
+
+INSIDE = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,7 @@ class Room(Construct):
         timeout_seconds: int,
         memory_mb: int = 256,
         environment: dict[str, str] | None = None,
+        network: Network | None = None,
     ) -> None:
         super().__init__(scope, name.title())
         self.name = name
@@ -62,6 +69,8 @@ class Room(Construct):
         self.log_group = log_group(self, "Log", around.settings)
         self.role = self._role()
         snap_start = around.settings.snap_start
+        if network is not None:
+            self._enter_network()
         self.function = lambda_.Function(
             self,
             "Function",
@@ -75,6 +84,9 @@ class Room(Construct):
             role=self.role,
             environment=self._shared_environment() | (environment or {}),
             log_group=self.log_group,
+            vpc=network.vpc if network else None,
+            vpc_subnets=INSIDE if network else None,
+            security_groups=[network.security_group] if network else None,
             logging_format=lambda_.LoggingFormat.JSON,
             system_log_level_v2=lambda_.SystemLogLevel.WARN,
             application_log_level_v2=lambda_.ApplicationLogLevel.INFO,
@@ -87,6 +99,21 @@ class Room(Construct):
             "AwsSolutions-L1",
             "Python 3.13 is the newest runtime that every pinned binary wheel is tested on",
         )
+
+    def _enter_network(self) -> None:
+        """Lambda makes a function's network interfaces with its role; they have no ARN before."""
+        grant(self.role, IN_VPC, "*")
+        acknowledge(
+            self.role,
+            "AwsSolutions-IAM5[Resource::*]",
+            "network interfaces are made and described by Lambda, whatever their names",
+        )
+
+    def may_have_forgotten(self, query: Room) -> None:
+        """This room calls query to have traces forgotten, and waits for it."""
+        target = query.entry.function_arn
+        grant(self.role, FORGET, target)
+        self.function.add_environment("FORGET_FUNCTION", target)
 
     def _alias(self) -> lambda_.Alias:
         return lambda_.Alias(self, "Live", alias_name="live", version=self.function.current_version)

@@ -75,6 +75,19 @@ class Permissions:
         )
 
 
+IN_VPC = (
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+)
+FORGET = ("lambda:InvokeFunction",)
+# What comes on top with the setting `trace_cache`: query runs in a VPC, the others call it.
+WITH_TRACE_CACHE: dict[str, tuple[str, ...]] = {
+    "query": IN_VPC,
+    "manage": FORGET,
+    "notify": FORGET,
+}
+
 READ_BODIES, READ_SNAPSHOTS = (BODIES, (GET_OBJECT,)), (SNAPSHOTS, (GET_OBJECT,))
 
 ROOMS: dict[str, Permissions] = {

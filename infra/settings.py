@@ -66,6 +66,9 @@ class Settings(BaseModel):
     keep_data: bool = Field(
         default=True, description="deletion protection, and data outlives the stack"
     )
+    trace_cache: bool = Field(
+        default=False, description="ended traces in ElastiCache; query then runs in a VPC"
+    )
     snap_start: bool = Field(default=False, description="Lambda SnapStart for every room")
     cli_credentials: bool = Field(
         default=False, description="deploy with the caller's credentials, not the bootstrap's roles"

@@ -8,6 +8,7 @@ from constructs import Construct
 
 from infra.api import Api
 from infra.bus import Bus
+from infra.cache import Network, TraceCache
 from infra.function import Room, Surroundings
 from infra.log_group import log_group
 from infra.observability import Observability
@@ -65,8 +66,14 @@ class HooktraceStack(cdk.Stack):
             "notify", 30, deliver_url | statistics | {"BUS_NAME": bus.bus.event_bus_name}
         )
         sweep = self._room("sweep", 55, match_url | lanes | operate_url | dead_letters | audit)
-        query = self._api_room("query", statistics | waiters)
+        cache = TraceCache(self, "TraceCache", settings=settings) if settings.trace_cache else None
+        cached = {"TRACE_CACHE_URL": cache.url} if cache else {}
+        query = self._api_room(
+            "query", statistics | waiters | cached, cache.network if cache else None
+        )
         manage = self._api_room("manage", match_url | lanes | operate_url | loopback)
+        for room in (manage, notify) if cache else ():
+            room.may_have_forgotten(query)
         pace = {"OPERATE_ITEMS_PER_SECOND": str(settings.operation_items_per_second)}
         operate = self._room("operate", OPERATE_TIMEOUT_SECONDS, lanes | operate_url | pace)
 
@@ -111,7 +118,9 @@ class HooktraceStack(cdk.Stack):
             environment=environment,
         )
 
-    def _api_room(self, name: str, environment: dict[str, str]) -> Room:
+    def _api_room(
+        self, name: str, environment: dict[str, str], network: Network | None = None
+    ) -> Room:
         return Room(
             self,
             name,
@@ -119,6 +128,7 @@ class HooktraceStack(cdk.Stack):
             timeout_seconds=API_TIMEOUT_SECONDS,
             memory_mb=512,
             environment=environment,
+            network=network,
         )
 
     def _tell(self, api: Api, rooms: tuple[Room, ...], watched: Observability) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from functions.manage.desks import new_token
 from hooktrace.adapters.memory.queue import MemoryQueue
+from hooktrace.adapters.memory.trace_cache import MemoryTraceCache
 from hooktrace.api.http import Authenticator, Route, make_handler
 from hooktrace.domain.keys import Scope
 from hooktrace.usecases.manage_projects import ProjectDesk, create_project
@@ -55,6 +56,7 @@ class WholeApi:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.trace_cache = MemoryTraceCache(world.clock)
         self.queues = {
             "MATCH_QUEUE_URL": world.match_queue,
             "DELIVER_QUEUE_URL": world.deliver_queue,
@@ -107,6 +109,7 @@ class WholeApi:
             "SystemClock": lambda: world.clock,
             "SystemChance": lambda: world.chance,
             "ThreadPoolExecutor": lambda *_, **__: AtOnce(),
+            "NoTraceCache": lambda: self.trace_cache,
         }
 
     def project(self, name: str) -> tuple[str, dict[Scope, str]]:
@@ -176,6 +179,7 @@ class WholeApi:
             (world.registry_table, ("_partitions", "_order")),
             (world.blobs, ("objects",)),
             *((queue, ("messages", "dead")) for queue in self.queues.values()),
+            (self.trace_cache, ("values",)),
             (world.clock, ("ms",)),
             (world.chance, ("random",)),
         ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hooktrace.api.auth import SECRET_BYTES, hash_secret, make_token
+from hooktrace.ports import TraceForgetter
 from hooktrace.usecases.expunge_event import ExpungeEvent
 from hooktrace.usecases.keep_audit import AuditDesk
 from hooktrace.usecases.manage_endpoints import EndpointDesk
@@ -34,6 +35,7 @@ class Desks:
     operations: OperationDesk
     replays: Callable[[], ReplayEvent]
     audit: AuditDesk
+    traces: TraceForgetter
 
 
 Wired = Callable[[], Desks]

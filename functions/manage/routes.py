@@ -7,6 +7,7 @@ from functions.manage.deliveries import delivery_routes
 from functions.manage.desks import Wired
 from functions.manage.endpoints import endpoint_routes
 from functions.manage.expunge import expunge_routes
+from functions.manage.forgetting import forgetting
 from functions.manage.operations import operation_routes
 from functions.manage.projects import project_routes
 from functions.manage.subscriptions import subscription_routes
@@ -14,7 +15,10 @@ from hooktrace.api.http import Route
 
 
 def declare(wired: Wired) -> tuple[Route, ...]:
-    """The routes; `wired` is called when a request comes. Changes go through the audit trail."""
+    """The routes; `wired` is called when a request comes. Changes go through the audit trail.
+
+    Those of an event or a delivery have its trace forgotten first.
+    """
     routes = (
         *project_routes(wired),
         *endpoint_routes(wired),
@@ -24,4 +28,4 @@ def declare(wired: Wired) -> tuple[Route, ...]:
         *operation_routes(wired),
         *audit_routes(wired),
     )
-    return tuple(audited(wired, route) for route in routes)
+    return tuple(audited(wired, forgetting(wired, route)) for route in routes)

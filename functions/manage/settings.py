@@ -22,3 +22,4 @@ class Settings(BaseModel):
     allow_loopback: bool = Field(default=False, alias="ALLOW_LOOPBACK")
     max_body_bytes: int = Field(default=1_100_000, alias="MAX_BODY_BYTES")
     """A little more than the largest event, for trying a subscription on one."""
+    forget_function: str | None = Field(default=None, alias="FORGET_FUNCTION")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from functions.manage.desks import Desks, new_token
 from functions.manage.settings import Settings
-from hooktrace.adapters.aws import client
+from hooktrace.adapters.aws import client, impatient_client
 from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.dynamodb.table import DynamoTable
 from hooktrace.adapters.endpoint_healths import TableHealths
@@ -20,7 +20,9 @@ from hooktrace.adapters.registry.registry import Registry, registry_on
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.sqs import SqsQueue
 from hooktrace.adapters.system import SystemChance, SystemClock
+from hooktrace.adapters.trace_cache.none import NoTraceCache
 from hooktrace.api.auth import Authenticator
+from hooktrace.ports import TraceForgetter
 from hooktrace.usecases.endpoint_life import EndpointLife
 from hooktrace.usecases.expunge_event import ExpungeEvent
 from hooktrace.usecases.keep_audit import AuditDesk
@@ -109,6 +111,7 @@ def wired() -> Desks:
         ),
         replays=_replays,
         audit=AuditDesk(registry.audit, clock, secrets.token_bytes),
+        traces=_forgetter(),
     )
 
 
@@ -137,6 +140,15 @@ def _endpoint_desk() -> EndpointDesk:
         ),
         health=ReadHealth(healths=healths, ledger=ledger, lists=lists, clock=clock),
     )
+
+
+def _forgetter() -> TraceForgetter:
+    function = settings().forget_function
+    if function is None:
+        return NoTraceCache()
+    from hooktrace.adapters.forget_by_call import ForgetByCall
+
+    return ForgetByCall(impatient_client("lambda"), function)
 
 
 @cache

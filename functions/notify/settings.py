@@ -16,3 +16,4 @@ class Settings(BaseModel):
     deliver_queue_url: str = Field(alias="DELIVER_QUEUE_URL")
     bus_name: str = Field(default="hooktrace", alias="BUS_NAME")
     statistics: bool = Field(default=True, alias="STATISTICS")
+    forget_function: str | None = Field(default=None, alias="FORGET_FUNCTION")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from functions.notify.settings import Settings
-from hooktrace.adapters.aws import client
+from hooktrace.adapters.aws import client, impatient_client
 from hooktrace.adapters.bus import EventBus
 from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.dynamodb.table import DynamoTable
@@ -18,6 +18,10 @@ from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.sqs import SqsQueue
 from hooktrace.adapters.stats import TableStats, happenings
 from hooktrace.adapters.system import SystemChance, SystemClock
+from hooktrace.adapters.trace_cache.none import NoTraceCache
+from hooktrace.domain.errors import Unavailable
+from hooktrace.domain.ids import EventId, ProjectId
+from hooktrace.ports import TraceForgetter
 from hooktrace.usecases.cached_projects import CachedProjects
 from hooktrace.usecases.keep_stats import KeepStats
 from hooktrace.usecases.roll_up_events import RollUpEvents
@@ -60,6 +64,25 @@ def tell_status() -> TellStatus:
         clock=clock,
         chance=SystemChance(),
     )
+
+
+@cache
+def _forgetter() -> TraceForgetter:
+    function = _settings().forget_function
+    if function is None:
+        return NoTraceCache()
+    from hooktrace.adapters.forget_by_call import ForgetByCall
+
+    return ForgetByCall(impatient_client("lambda"), function)
+
+
+def forget_traces(refs: Sequence[tuple[ProjectId, EventId]]) -> bool:
+    """Whether nothing older of these events is shown any more; what is kept expires anyway."""
+    try:
+        _forgetter().forget(refs)
+    except Unavailable:
+        return False
+    return True
 
 
 @cache

@@ -23,7 +23,7 @@ from hooktrace.api.http import (
 from hooktrace.domain.errors import NotFound
 from hooktrace.domain.ids import ProjectId, parse_event_id
 from hooktrace.usecases.await_outcome import RETRY_AFTER_SECONDS, AwaitOutcome
-from hooktrace.usecases.read_trace import ReadTrace
+from hooktrace.usecases.cached_traces import CachedTraces
 from hooktrace.usecases.suggest_fixes import SuggestFixes
 
 
@@ -31,7 +31,7 @@ class Wired(ListsWired, StatsWired, Protocol):
     """What the routes need."""
 
     @property
-    def traces(self) -> ReadTrace: ...
+    def traces(self) -> CachedTraces: ...
 
     @property
     def waiting(self) -> AwaitOutcome: ...
@@ -48,7 +48,7 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
         project, text = ProjectId(request.project_id), request.path_params["id"]
         event = parse_event_id(text)
         headers: dict[str, str] = {}
-        if query.wait and event is not None:
+        if query.wait and event is not None and not wired().traces.is_settled(project, event):
             waited = wired().waiting.run(project, event, query.wait)
             if not waited.had_slot:
                 request.log["no_slot"] = True

@@ -15,3 +15,4 @@ class Settings(BaseModel):
     blobs_bucket: str = Field(alias="BLOBS_BUCKET")
     statistics: bool = Field(default=True, alias="STATISTICS")
     max_waiters: int = Field(default=20, alias="MAX_WAITERS", ge=0, le=100)
+    trace_cache_url: str | None = Field(default=None, alias="TRACE_CACHE_URL")

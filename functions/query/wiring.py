@@ -17,10 +17,13 @@ from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.stats import TableStats
 from hooktrace.adapters.system import SystemChance, SystemClock
+from hooktrace.adapters.trace_cache.none import NoTraceCache
 from hooktrace.adapters.waiters import TableWaiters
 from hooktrace.api.auth import Authenticator
+from hooktrace.ports import TraceCache
 from hooktrace.usecases.await_outcome import AwaitOutcome
 from hooktrace.usecases.cached_projects import CachedProjects
+from hooktrace.usecases.cached_traces import CachedTraces
 from hooktrace.usecases.list_records import ListRecords
 from hooktrace.usecases.read_stats import ReadStats
 from hooktrace.usecases.read_trace import ReadTrace
@@ -34,7 +37,8 @@ class Wired:
     """The room on its adapters."""
 
     authenticate: Authenticator
-    traces: ReadTrace
+    traces: CachedTraces
+    cache: TraceCache
     waiting: AwaitOutcome
     fixes: SuggestFixes
     lists: ListRecords
@@ -51,9 +55,12 @@ def wired() -> Wired:
     ledger_table = DynamoTable(client("dynamodb"), names.ledger_table)
     ledger = TableLedger(ledger_table, blobs)
     lists = TableLists(ledger_table, ThreadPoolExecutor(READERS, thread_name_prefix="list"))
+    reader = ReadTrace(ledger=ledger, payloads=ledger, shelf=ledger, clock=clock)
+    cache = _trace_cache(names.trace_cache_url)
     return Wired(
         authenticate=Authenticator(registry.keys.load_key, lambda: clock.now_ms() / 1000),
-        traces=ReadTrace(ledger=ledger, payloads=ledger, shelf=ledger, clock=clock),
+        traces=CachedTraces(reader, cache, clock),
+        cache=cache,
         waiting=AwaitOutcome(
             ledger, TableWaiters(ledger_table, SystemChance(), names.max_waiters), clock
         ),
@@ -70,3 +77,12 @@ def wired() -> Wired:
         if names.statistics
         else None,
     )
+
+
+def _trace_cache(url: str | None) -> TraceCache:
+    """The redis package makes a cold start longer, so it is imported only with a cache."""
+    if url is None:
+        return NoTraceCache()
+    from hooktrace.adapters.trace_cache.valkey import ValkeyTraceCache, connect
+
+    return ValkeyTraceCache(connect(url))

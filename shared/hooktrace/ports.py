@@ -272,6 +272,52 @@ class StatsStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class KeptTrace:
+    """A trace that has come to its end: the event, its packed payload, all its deliveries."""
+
+    event: EventRecord
+    packed: bytes | None
+    deliveries: tuple[DeliveryRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """This project has no such event."""
+
+
+class TraceForgetter(Protocol):
+    """Makes sure that nothing older of some events is shown any more."""
+
+    def forget(self, refs: Iterable[tuple[ProjectId, EventId]]) -> None:
+        """Nothing of these events is kept, nor will be for `FORGOTTEN_SECONDS`.
+
+        Raises Unavailable when that is not certain.
+        """
+        ...
+
+
+class TraceCache(TraceForgetter, Protocol):
+    """Ended traces, and ids that lead nowhere. It may forget anything at any time.
+
+    `get` and `keep` never raise: without the cache everything is read from the ledger.
+    """
+
+    def get(self, project: ProjectId, event: EventId) -> KeptTrace | Absent | None:
+        """What is kept of an event; None when nothing is."""
+        ...
+
+    def keep(
+        self, project: ProjectId, event: EventId, found: KeptTrace | Absent, *, seconds: int
+    ) -> None:
+        """Keeps what was read, unless something is kept or the event was forgotten of late."""
+        ...
+
+
+FORGOTTEN_SECONDS = 60
+"""Longer than a call of any room behind the API lasts (29 s), twice: see ADR 0007."""
+
+
+@dataclass(frozen=True, slots=True)
 class WaiterSlot:
     """The right to hold a request open; `token` says whose it is."""
 

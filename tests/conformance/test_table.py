@@ -62,6 +62,15 @@ def test_a_change_needs_the_version_it_was_made_from(
     assert table.get([key]) == {key: after}
 
 
+def test_a_change_leaves_what_it_does_not_name(table: Table, item: Callable[..., Item]) -> None:
+    stored = item(s={"S": "a"}, x={"N": "9"}, gone={"S": "y"})
+    table.write([Put(stored)])
+    known = item(s={"S": "a"}, gone={"S": "y"})  # made from a message, which does not tell all
+    assert table.write([Change(known, item(version=2, s={"S": "b"}))]) == [None]
+    key = (stored["PK"]["S"], stored["SK"]["S"])
+    assert table.get([key]) == {key: item(version=2, s={"S": "b"}, x={"N": "9"})}
+
+
 def test_a_change_of_nothing_is_refused_and_makes_nothing(
     table: Table, item: Callable[..., Item]
 ) -> None:

@@ -12,7 +12,7 @@ from hooktrace.domain.ids import EndpointId, EventId, ProjectId, delivery_id
 from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, OperateTaskV1, decode
 from hooktrace.domain.notification_kinds import is_reserved
 from hooktrace.domain.notifications import HealthChange, StatusChange
-from hooktrace.domain.states import DELIVERY_ENDS
+from hooktrace.domain.states import DELIVERY_ENDS, EVENT_ENDS
 
 T = TypeVar("T", MatchTaskV1, DeliverTaskV1, OperateTaskV1)
 
@@ -92,6 +92,16 @@ def events_to_roll_up(changes: Iterable[StatusChange]) -> Iterator[tuple[Project
 def _matched_by_none(image: Mapping[str, Any]) -> bool:
     """Only operational webhooks go to an endpoint without a subscription."""
     return "m" in image and image["m"]["S"] == ""
+
+
+def changed_after_the_end(event: Mapping[str, Any]) -> Iterator[tuple[ProjectId, EventId]]:
+    """The events of which something changed that had come to its end, whatever of it changed."""
+    for record in (record["dynamodb"] for record in event["Records"]):
+        kind, *parts = record["Keys"]["SK"]["S"].split("#")
+        ends: frozenset[str] = {"E": EVENT_ENDS, "D": DELIVERY_ENDS}.get(kind, frozenset())
+        if record.get("OldImage", {}).get("s", {}).get("S") in ends:
+            project, _ = record["Keys"]["PK"]["S"].rsplit("#", 1)
+            yield ProjectId(project), EventId(f"evt_{parts[0]}")
 
 
 def _change(record: Mapping[str, Any]) -> StatusChange | None:

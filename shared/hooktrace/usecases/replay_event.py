@@ -106,7 +106,7 @@ class ReplayEvent:
         only_endpoint: str | None,
     ) -> tuple[EventRecord, tuple[PlannedDelivery, ...]]:
         if is_reserved(event.type):
-            return self._again(event)
+            return self._again(event, operation)
         seen = FilterEvent(event.type, payload.headers, parse_value(payload.data))
         decision = self._sets.get(event.project_id).match(seen)
         before = list(planned(event, self._payloads))
@@ -126,10 +126,13 @@ class ReplayEvent:
         )
         return (self._planned(after, before, added) if added else after), added
 
-    def _again(self, event: EventRecord) -> tuple[EventRecord, tuple[PlannedDelivery, ...]]:
+    def _again(
+        self, event: EventRecord, operation: OperationId | None
+    ) -> tuple[EventRecord, tuple[PlannedDelivery, ...]]:
         """An operational event matches no subscription: it goes to its own endpoints again."""
         before = list(planned(event, self._payloads))
-        added = next_round(before, max(one.replay for one in before) + 1)
+        again = next_round(before, max(one.replay for one in before) + 1)
+        added = tuple(replace(one, operation_id=operation) for one in again)
         after = replace(
             event,
             version=event.version + 1,

@@ -19,6 +19,7 @@ from hooktrace.adapters.memory.registry import MemoryBlobs, MemoryRegistryTable
 from hooktrace.adapters.memory.table import MemoryTable
 from hooktrace.adapters.registry.registry import Registry, registry_on
 from hooktrace.adapters.system import SystemChance
+from hooktrace.adapters.trace_cache.none import NoTraceCache
 from hooktrace.api.http import Authenticator, make_handler
 from hooktrace.domain.filters import FilterEvent
 from hooktrace.domain.keys import Scope
@@ -216,6 +217,7 @@ def make_room(*, allow_loopback: bool) -> Room:
         events=events,
         deliveries=_steering(registry, clock),
         replays=_no_replays,
+        traces=NoTraceCache(),
         audit=AuditDesk(registry.audit, clock, os.urandom),
     )
     desks = cast("Desks", parts)  # the desks of deliveries and operations are tested elsewhere

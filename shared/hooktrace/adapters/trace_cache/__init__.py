@@ -1,0 +1,1 @@
+"""What fulfils `hooktrace.ports.TraceCache`: nothing at all, or a Valkey (or Redis) server."""
