@@ -94,18 +94,25 @@ def set_up(at: dict[str, Any]) -> dict[str, Any]:
     }
     from hooktrace.adapters.aws import client
     from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
+    from hooktrace.adapters.kms import KmsKeys
     from hooktrace.adapters.memory.table import MemoryBlobs
     from hooktrace.adapters.registry.registry import registry_on
+    from hooktrace.adapters.vault import EnvelopeVault
 
     client("dynamodb").create_table(**LEDGER.create_table_request("bench-ledger"))
     client("dynamodb").create_table(**REGISTRY.create_table_request("bench-registry"))
     for name in ("match", "deliver"):
         url = client("sqs").create_queue(QueueName=f"bench-{name}")["QueueUrl"]
         os.environ[f"{name.upper()}_QUEUE_URL"] = url
+    key = client("kms").create_key(Description="bench")["KeyMetadata"]["Arn"]
+    os.environ["SECRETS_KEY_ARN"] = key
     os.environ["SLOW_QUEUE_URL"] = os.environ["DELIVER_QUEUE_URL"]
     world = World()
     table = DynamoRegistryTable(client("dynamodb"), "bench-registry")
     world.registry = registry_on(table, MemoryBlobs(), lambda: time.time_ns() // 1_000_000)
+    world.vault = EnvelopeVault(
+        KmsKeys(lambda: client("kms"), key), world.registry.data_keys, monotonic=time.monotonic
+    )
     world.clock.ms = time.time_ns() // 1_000_000
     world.project = world.new_project("bench")
     world.subscription(world.endpoint(at["receiver"] + "/hook"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -42,6 +43,7 @@ class Surroundings:
     storage: Storage
     queues: Queues
     bus: Bus
+    secrets_key: kms.IKey
     code: lambda_.Code
 
 
@@ -141,6 +143,7 @@ class Room(Construct):
         grant(role, SEND, *(getattr(queues, name).queue_arn for name in allowed.sends))
         grant(role, CONSUME, *(getattr(queues, name).queue_arn for name in allowed.consumes))
         grant(role, DRAIN, *(getattr(queues, name).queue_arn for name in allowed.drains))
+        grant(role, allowed.secrets, self._around.secrets_key.key_arn)
         for prefix, actions in allowed.objects:
             grant(role, actions, storage.blobs.arn_for_objects(f"{prefix}*"))
             _accept_wildcard(role, storage.blobs, f"{prefix}*", "objects have keys of their own")

@@ -31,6 +31,7 @@ TRACE = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
 
 BODIES, SNAPSHOTS = "bodies/", "snapshots/"
 PUT_EVENTS = ("events:PutEvents",)
+DATA_KEY, UNWRAP = "kms:GenerateDataKey", "kms:Decrypt"
 GET_OBJECT, PUT_OBJECT = "s3:GetObject", "s3:PutObject"
 DELETE_OBJECT = ("s3:DeleteObject", "s3:DeleteObjectVersion")
 LIST_VERSIONS = ("s3:ListBucketVersions",)
@@ -42,6 +43,7 @@ class Permissions:
     names are those of `Queues`.
 
     `consumes`: queues that Lambda reads for the room; `drains`: those that its code reads.
+    `secrets`: what it may ask of the key that wraps the data keys of secrets.
     """
 
     ledger: tuple[str, ...] = ()
@@ -52,6 +54,7 @@ class Permissions:
     drains: tuple[str, ...] = ()
     objects: tuple[tuple[str, tuple[str, ...]], ...] = ()
     bucket: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
     stream: bool = False
     bus: bool = False
 
@@ -69,6 +72,7 @@ class Permissions:
                 *(DRAIN if self.drains else ()),
                 *(action for _, actions in self.objects for action in actions),
                 *self.bucket,
+                *self.secrets,
                 *((*STREAM, *LIST_STREAMS, *ON_FAILURE) if self.stream else ()),
                 *(PUT_EVENTS if self.bus else ()),
             }
@@ -111,6 +115,7 @@ ROOMS: dict[str, Permissions] = {
         sends=("deliver", "slow"),
         consumes=("deliver", "slow"),
         objects=(READ_BODIES,),
+        secrets=(UNWRAP,),  # it reads endpoints, and carries what is sealed through
     ),
     # Inserts: statistics, and the events of operational webhooks.
     "notify": Permissions(ledger=WRITE, registry=GET, sends=("deliver",), stream=True, bus=True),
@@ -137,6 +142,7 @@ ROOMS: dict[str, Permissions] = {
         # A replay matches too; an expunge deletes every version of a body.
         objects=((BODIES, (GET_OBJECT, *DELETE_OBJECT)), READ_SNAPSHOTS),
         bucket=LIST_VERSIONS,
+        secrets=(DATA_KEY, UNWRAP),
     ),
     "operate": Permissions(
         ledger=(*WRITE, STORE, "dynamodb:Query"),

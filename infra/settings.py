@@ -73,6 +73,9 @@ class Settings(BaseModel):
     cli_credentials: bool = Field(
         default=False, description="deploy with the caller's credentials, not the bootstrap's roles"
     )
+    secrets_key_arn: str | None = Field(
+        default=None, description="KMS key for endpoint secrets, instead of one of the stack's own"
+    )
     alarms: Literal["all", "essential"] = Field(
         default="all", description="essential: without errors and throttles of rooms and tables"
     )

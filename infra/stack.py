@@ -14,6 +14,7 @@ from infra.log_group import log_group
 from infra.observability import Observability
 from infra.queues import MATCH_TIMEOUT_SECONDS, OPERATE_TIMEOUT_SECONDS, Queues
 from infra.schedule import Schedule
+from infra.secrets_key import secrets_key
 from infra.settings import Settings
 from infra.storage import Storage
 from infra.workers import Workers
@@ -35,7 +36,9 @@ class HooktraceStack(cdk.Stack):
         queues = Queues(self, "Queues", settings=settings)
         bus = Bus(self, "Bus")
         code = lambda_.Code.from_asset(str(settings.bundle))
-        self._around = Surroundings(settings, storage, queues, bus, code)
+        key = secrets_key(self, settings)
+        self._around = Surroundings(settings, storage, queues, bus, key, code)
+        sealing = {"SECRETS_KEY_ARN": key.key_arn}
         match_url = {"MATCH_QUEUE_URL": queues.match.queue_url}
         deliver_url = {"DELIVER_QUEUE_URL": queues.deliver.queue_url}
         lanes = deliver_url | {"SLOW_QUEUE_URL": queues.slow.queue_url}
@@ -60,7 +63,7 @@ class HooktraceStack(cdk.Stack):
         )
         match = self._room("match", MATCH_TIMEOUT_SECONDS, lanes)
         deliver = self._room(
-            "deliver", settings.deliver_timeout_seconds, lanes | loopback | extra_ca
+            "deliver", settings.deliver_timeout_seconds, lanes | loopback | sealing | extra_ca
         )
         notify = self._room(
             "notify", 30, deliver_url | statistics | {"BUS_NAME": bus.bus.event_bus_name}
@@ -71,7 +74,7 @@ class HooktraceStack(cdk.Stack):
         query = self._api_room(
             "query", statistics | waiters | cached, cache.network if cache else None
         )
-        manage = self._api_room("manage", match_url | lanes | operate_url | loopback)
+        manage = self._api_room("manage", match_url | lanes | operate_url | loopback | sealing)
         for room in (manage, notify) if cache else ():
             room.may_have_forgotten(query)
         pace = {"OPERATE_ITEMS_PER_SECOND": str(settings.operation_items_per_second)}

@@ -106,6 +106,7 @@ class WholeApi:
             "DynamoRegistryTable": lambda *_: world.registry_table,
             "S3Blobs": lambda *_: world.blobs,
             "SqsQueue": lambda _, url: self.queues.setdefault(url, MemoryQueue(world.clock)),
+            "KmsKeys": lambda *_: world.keys,
             "SystemClock": lambda: world.clock,
             "SystemChance": lambda: world.chance,
             "ThreadPoolExecutor": lambda *_, **__: AtOnce(),

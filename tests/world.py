@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
@@ -11,6 +12,7 @@ from typing import Any
 from hooktrace.adapters.endpoint_healths import TableHealths
 from hooktrace.adapters.ledger import TableLedger
 from hooktrace.adapters.lists import TableLists
+from hooktrace.adapters.memory.keys import MemoryKeys
 from hooktrace.adapters.memory.queue import MemoryQueue, Message
 from hooktrace.adapters.memory.registry import MemoryRegistryTable
 from hooktrace.adapters.memory.table import MemoryBlobs, MemoryTable
@@ -24,7 +26,8 @@ from hooktrace.adapters.records import (
 from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.stats import TableStats, happenings
 from hooktrace.adapters.traffic import TableTraffic
-from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest, SendResult
+from hooktrace.adapters.vault import EnvelopeVault
+from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest, RawAnswer, SendResult
 from hooktrace.domain.endpoint_health import LifeTimes
 from hooktrace.domain.events import EventRecord, Payload
 from hooktrace.domain.ids import ProjectId, ulid
@@ -33,12 +36,14 @@ from hooktrace.domain.new_event import NewEvent
 from hooktrace.domain.notifications import Notification, health_notification, notification_of
 from hooktrace.domain.registry import Endpoint, Project, SigningSecret, Subscription
 from hooktrace.domain.signing import new_secret
+from hooktrace.usecases.authorize_requests import AuthorizedSender
 from hooktrace.usecases.cached_projects import CachedProjects
 from hooktrace.usecases.claim_attempts import ClaimAttempts
 from hooktrace.usecases.deliver_attempts import DeliverAttempts
 from hooktrace.usecases.delivery_jobs import Done, PutBack
 from hooktrace.usecases.endpoint_life import EndpointLife
 from hooktrace.usecases.expunge_event import ExpungeEvent
+from hooktrace.usecases.guard_endpoints import opened_endpoint, sealed_endpoint
 from hooktrace.usecases.ingest_events import Accepted, IngestEvents
 from hooktrace.usecases.keep_stats import KeepStats
 from hooktrace.usecases.manage_endpoints import EndpointDesk
@@ -145,6 +150,35 @@ class ScriptedSender:
         return answer(step) if isinstance(step, int) else step
 
 
+class ScriptedFetcher:
+    """A token endpoint for every URL: bodies by script (the last repeats), requests remembered."""
+
+    def __init__(self) -> None:
+        self.requests: list[OutgoingRequest] = []
+        self.script: list[Any] = [{"access_token": "token-1", "expires_in": 3600}]
+
+    def fetch(self, request: OutgoingRequest) -> RawAnswer:
+        self.requests.append(request)
+        step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(step, dict):
+            return RawAnswer(answer(200), json.dumps(step).encode())
+        if isinstance(step, int):
+            return RawAnswer(answer(step), b"{}")
+        assert isinstance(step, RawAnswer)
+        return step
+
+
+class _AnySender:
+    """Whatever sender the world has at the time."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def send(self, request: OutgoingRequest) -> SendResult:
+        result: SendResult = self._world.sender.send(request)
+        return result
+
+
 class World:
     """One project, its stores and its rooms. `run` moves messages until nothing is visible.
 
@@ -166,7 +200,13 @@ class World:
         self.slow_queue = MemoryQueue(self.clock)
         self.traffic = TableTraffic(self.table)
         self.pause: Callable[[float], None] = self.clock.advance
+        self.keys = MemoryKeys()
+        self.vault = EnvelopeVault(self.keys, self.registry.data_keys, monotonic=self.seconds)
         self.sender: Any = ScriptedSender()
+        self.fetcher = ScriptedFetcher()
+        self.authorized = AuthorizedSender(
+            _AnySender(self), self.fetcher, clock=self.clock, monotonic=self.seconds
+        )
         self.pool: Executor = AtOnce()
         self.operate_queue = MemoryQueue(self.clock)
         self.operations = TableOperations(self.table)
@@ -177,6 +217,9 @@ class World:
         self.lists = TableLists(self.table)
         self.times = LifeTimes()
         self.project = self.new_project("main")
+
+    def seconds(self) -> float:
+        return self.clock.ms / 1000
 
     # -- what exists ----------------------------------------------------------------------
 
@@ -200,7 +243,7 @@ class World:
             "secrets": (SigningSecret(new_secret(self.chance.random.randbytes(24))),),
         }
         endpoint = Endpoint(**(fields | more))
-        self.registry.endpoints.create_endpoint(endpoint)
+        self.registry.endpoints.create_endpoint(sealed_endpoint(endpoint, self.vault))
         return endpoint
 
     def subscription(self, endpoint: Endpoint, **more: Any) -> Subscription:
@@ -218,7 +261,9 @@ class World:
 
     def change(self, endpoint: Endpoint, **more: Any) -> Endpoint:
         """A new state of an endpoint."""
-        return self.registry.endpoints.replace_endpoint(replace(endpoint, **more), before=endpoint)
+        after = sealed_endpoint(replace(endpoint, **more), self.vault)
+        stored = self.registry.endpoints.replace_endpoint(after, before=endpoint)
+        return opened_endpoint(stored, self.vault)
 
     # -- the rooms ------------------------------------------------------------------------
 
@@ -269,7 +314,11 @@ class World:
                 pause=self.pause,
             ),
             requests=PrepareRequests(
-                ledger=self.ledger, payloads=self.ledger, projects=projects, chance=self.chance
+                ledger=self.ledger,
+                payloads=self.ledger,
+                projects=projects,
+                vault=self.vault,
+                chance=self.chance,
             ),
             ledger=self.ledger,
             shelf=self.ledger,
@@ -284,7 +333,7 @@ class World:
             endpoints=self.registry.endpoints,
             life=self.life(),
             queue=self.deliver_queue,
-            sender=self.sender,
+            sender=self.authorized,
             pool=self.pool,
             clock=self.clock,
             chance=self.chance,
@@ -320,6 +369,7 @@ class World:
             self.registry.projects,
             self.registry.endpoints,
             self.registry.endpoints,
+            self.vault,
             self.clock,
             self.chance.random.randbytes,
             allow_loopback=True,

@@ -37,7 +37,7 @@ TASK_ROOT = "/var/task"
 KEPT_SECONDS = 3_600
 
 # Of the SDK's 400 service models, those of `client("...")` in the code, and sts for roles.
-SDK_SERVICES = frozenset({"dynamodb", "events", "lambda", "s3", "sqs", "sts"})
+SDK_SERVICES = frozenset({"dynamodb", "events", "kms", "lambda", "s3", "sqs", "sts"})
 TRIMMED = ("**/*.dist-info", "**/tests", "**/*.pyi", "**/__pycache__", "bin", "boto3/data")
 
 

@@ -15,5 +15,6 @@ class Settings(BaseModel):
     blobs_bucket: str = Field(alias="BLOBS_BUCKET")
     deliver_queue_url: str = Field(alias="DELIVER_QUEUE_URL")
     slow_queue_url: str = Field(alias="SLOW_QUEUE_URL")
+    secrets_key_arn: str = Field(alias="SECRETS_KEY_ARN")
     allow_loopback: bool = Field(default=False, alias="ALLOW_LOOPBACK")
     extra_ca_file: str | None = Field(default=None, alias="EXTRA_CA_FILE")

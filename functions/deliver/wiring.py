@@ -15,6 +15,7 @@ from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.dynamodb.table import DynamoTable
 from hooktrace.adapters.endpoint_healths import TableHealths
 from hooktrace.adapters.http import HttpSender
+from hooktrace.adapters.kms import KmsKeys
 from hooktrace.adapters.ledger import TableLedger
 from hooktrace.adapters.records import is_from_queue
 from hooktrace.adapters.registry.registry import registry_on
@@ -22,6 +23,8 @@ from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.sqs import SqsQueue
 from hooktrace.adapters.system import SystemChance, SystemClock
 from hooktrace.adapters.traffic import TableTraffic
+from hooktrace.adapters.vault import EnvelopeVault
+from hooktrace.usecases.authorize_requests import AuthorizedSender
 from hooktrace.usecases.cached_projects import CachedProjects
 from hooktrace.usecases.claim_attempts import ClaimAttempts
 from hooktrace.usecases.deliver_attempts import DeliverAttempts
@@ -66,7 +69,17 @@ def deliver_attempts() -> DeliverAttempts:
             chance=chance,
             pause=time.sleep,
         ),
-        requests=PrepareRequests(ledger=ledger, payloads=ledger, projects=projects, chance=chance),
+        requests=PrepareRequests(
+            ledger=ledger,
+            payloads=ledger,
+            projects=projects,
+            vault=EnvelopeVault(
+                KmsKeys(lambda: client("kms"), settings.secrets_key_arn),
+                registry.data_keys,
+                monotonic=time.monotonic,
+            ),
+            chance=chance,
+        ),
         ledger=ledger,
         shelf=ledger,
         queue=queue,
@@ -74,6 +87,7 @@ def deliver_attempts() -> DeliverAttempts:
         clock=clock,
         chance=chance,
     )
+    http = HttpSender(allow_loopback=settings.allow_loopback, extra_ca_file=settings.extra_ca_file)
     return DeliverAttempts(
         claims=claims,
         ledger=ledger,
@@ -85,9 +99,7 @@ def deliver_attempts() -> DeliverAttempts:
             chance=chance,
         ),
         queue=queue,
-        sender=HttpSender(
-            allow_loopback=settings.allow_loopback, extra_ca_file=settings.extra_ca_file
-        ),
+        sender=AuthorizedSender(http, http, clock=clock, monotonic=time.monotonic),
         pool=ThreadPoolExecutor(THREADS, thread_name_prefix="attempt"),
         clock=clock,
         chance=chance,

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from functions.manage.contract import RateLimitShape
 from hooktrace.api.http import RawJson, Shape
+from hooktrace.domain.confidential import MASK
+from hooktrace.domain.endpoint_auth import BasicAuth, EndpointAuth
 from hooktrace.domain.ids import ulid_ms
 from hooktrace.domain.keys import StoredKey
 from hooktrace.domain.registry import Endpoint, Project, Subscription
@@ -102,6 +104,20 @@ class PublicKeyView(Shape):
     expires_at: str | None
 
 
+class AuthView(Shape):
+    """How requests prove who sends them. Password and client secret are shown as `***`."""
+
+    type: str
+    username: str | None = None
+    password: str | None = None
+    token_url: str | None = None
+    client_id: str | None = None
+    client_secret: str | None = None
+    scope: str | None = None
+    audience: str | None = None
+    auth_style: str | None = None
+
+
 class EndpointView(Shape):
     """An endpoint. Secrets are not in it."""
 
@@ -118,6 +134,8 @@ class EndpointView(Shape):
     concurrency: int | None
     permanent_statuses: list[int]
     headers: dict[str, str]
+    """The names; every value is shown as `***`."""
+    auth: AuthView | None
     payload: str
     metadata: dict[str, str]
     signatures: list[str]
@@ -314,7 +332,8 @@ def endpoint_view(endpoint: Endpoint) -> dict[str, object]:
         "rate_limit": None if rate is None else asdict(rate),
         "concurrency": endpoint.concurrency,
         "permanent_statuses": list(endpoint.permanent_statuses),
-        "headers": dict(endpoint.headers),
+        "headers": {name: MASK for name, _ in endpoint.headers},
+        "auth": None if endpoint.auth is None else _auth_view(endpoint.auth),
         "payload": endpoint.payload,
         "metadata": dict(endpoint.metadata),
         "signatures": list(endpoint.signatures),
@@ -352,6 +371,20 @@ def enabled_view(enabled: Enabled) -> dict[str, object]:
     again = {"action": "retry", "filter": filters | {"since": _time(since_ms)}}
     return endpoint_view(enabled.endpoint) | {
         "retry_cancelled": None if since_ms is None else again
+    }
+
+
+def _auth_view(auth: EndpointAuth) -> dict[str, object]:
+    if isinstance(auth, BasicAuth):
+        return {"type": "basic", "username": auth.username, "password": MASK}
+    return {
+        "type": "oauth2_client_credentials",
+        "token_url": auth.token_url,
+        "client_id": auth.client_id,
+        "client_secret": MASK,
+        "scope": auth.scope,
+        "audience": auth.audience,
+        "auth_style": auth.auth_style,
     }
 
 

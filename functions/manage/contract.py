@@ -210,6 +210,36 @@ class RateLimitShape(Shape):
     seconds: Annotated[int, Field(ge=1, le=3_600)] = 1
 
 
+class BasicAuth(Shape):
+    """A user name and a password, sent as `Authorization: Basic`."""
+
+    type: Literal["basic"]
+    username: Annotated[Text, Field(min_length=1, max_length=256, pattern="^[^:]*$")]
+    """No colon: that is where the password begins."""
+    password: Annotated[Text, Field(max_length=1_024)]
+    """Shown as `***`; sent back so, it stays as it is."""
+
+
+class ClientCredentials(Shape):
+    """A token by OAuth 2.0 client credentials, sent as `Authorization: Bearer`."""
+
+    type: Literal["oauth2_client_credentials"]
+    token_url: Annotated[str, Field(max_length=2_048)]
+    """As strict as the endpoint's own `url`."""
+    client_id: Annotated[Text, Field(min_length=1, max_length=256)]
+    client_secret: Annotated[Text, Field(min_length=1, max_length=1_024)]
+    """Shown as `***`; sent back so, it stays as it is."""
+    scope: (
+        Annotated[str, Field(max_length=1_024, pattern=r"^[!#-\[\]-~]+( [!#-\[\]-~]+)*$")] | None
+    ) = None
+    audience: Annotated[Text, Field(min_length=1, max_length=2_048)] | None = None
+    auth_style: Literal["basic", "body"] = "basic"
+    """Where the client names itself: in `Authorization` (as RFC 6749 prefers) or in the body."""
+
+
+Auth = Annotated[BasicAuth | ClientCredentials, Field(discriminator="type")]
+
+
 class EndpointPatch(Shape):
     """The settings of an endpoint. A PATCH sets those that it names."""
 
@@ -229,7 +259,10 @@ class EndpointPatch(Shape):
     permanent_statuses: Statuses = Field(default_factory=list)
     """Answers after which there is no retry, from 300 to 599."""
     headers: StaticHeaders = Field(default_factory=dict)
-    """Sent with every request as they stand. Names that Hooktrace sets itself are refused."""
+    """Sent with every request as they stand. Names that Hooktrace sets itself are refused.
+    Answers show `***` for each value; `***` in a PATCH leaves the value as it is."""
+    auth: Auth | None = None
+    """How requests prove who sends them; null for nothing beyond the signature."""
     payload: Literal["envelope", "data"] = "envelope"
     """`envelope` sends type, timestamp and data; `data` sends the event's data alone."""
     signatures: Signatures = Field(default=["v1"])

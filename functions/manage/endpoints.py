@@ -22,6 +22,7 @@ from functions.manage.cursors import read_cursor, write_cursor
 from functions.manage.desks import Wired
 from functions.manage.reading import created, if_match, not_modified, path_id, tagged
 from hooktrace.api.http import Request, Response, Route, read_json, read_query
+from hooktrace.domain.endpoint_auth import BasicAuth, ClientCredentials, EndpointAuth
 from hooktrace.domain.registry import Endpoint, RateLimit
 from hooktrace.usecases import manage_endpoints as use
 from hooktrace.usecases.signing_keys import GivenKeys
@@ -258,4 +259,11 @@ def _given(shape: EndpointPatch) -> use.EndpointInput:
         fields["rate_limit"] = RateLimit(**fields["rate_limit"])
     if "headers" in fields:
         fields["headers"] = tuple(fields["headers"].items())
+    if "auth" in fields:
+        fields["auth"] = None if shape.auth is None else _auth(shape.auth.model_dump())
     return use.EndpointInput(url, fields, keys)
+
+
+def _auth(given: dict[str, Any]) -> EndpointAuth:
+    kind = given.pop("type")
+    return BasicAuth(**given) if kind == "basic" else ClientCredentials(**given)

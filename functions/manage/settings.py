@@ -19,6 +19,7 @@ class Settings(BaseModel):
     blobs_bucket: str = Field(alias="BLOBS_BUCKET")
     deliver_queue_url: str = Field(alias="DELIVER_QUEUE_URL")
     operate_queue_url: str = Field(alias="OPERATE_QUEUE_URL")
+    secrets_key_arn: str = Field(alias="SECRETS_KEY_ARN")
     allow_loopback: bool = Field(default=False, alias="ALLOW_LOOPBACK")
     max_body_bytes: int = Field(default=1_100_000, alias="MAX_BODY_BYTES")
     """A little more than the largest event, for trying a subscription on one."""

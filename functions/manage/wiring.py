@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from hooktrace.adapters.aws import client, impatient_client
 from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.dynamodb.table import DynamoTable
 from hooktrace.adapters.endpoint_healths import TableHealths
+from hooktrace.adapters.kms import KmsKeys
 from hooktrace.adapters.ledger import TableLedger
 from hooktrace.adapters.lists import TableLists
 from hooktrace.adapters.operations import TableOperations
@@ -21,6 +23,7 @@ from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.sqs import SqsQueue
 from hooktrace.adapters.system import SystemChance, SystemClock
 from hooktrace.adapters.trace_cache.none import NoTraceCache
+from hooktrace.adapters.vault import EnvelopeVault
 from hooktrace.api.auth import Authenticator
 from hooktrace.ports import TraceForgetter
 from hooktrace.usecases.endpoint_life import EndpointLife
@@ -124,6 +127,11 @@ def _endpoint_desk() -> EndpointDesk:
         registry.projects,
         registry.endpoints,
         registry.endpoints,
+        EnvelopeVault(
+            KmsKeys(lambda: client("kms"), settings().secrets_key_arn),
+            registry.data_keys,
+            monotonic=time.monotonic,
+        ),
         clock,
         secrets.token_bytes,
         allow_loopback=settings().allow_loopback,

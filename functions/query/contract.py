@@ -102,6 +102,8 @@ class Attempt(Shape):
     duration_ms: int | None
     parts_ms: dict[str, int]
     outcome: OutcomeName | None
+    phase: Literal["token", "request"]
+    """`token`: it ended at the OAuth token endpoint, and no request was made to the endpoint."""
     status: int | None
     reason: str
     url: str | None

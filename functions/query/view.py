@@ -108,6 +108,7 @@ def attempt(one: Attempt) -> dict[str, Any]:
         "duration_ms": one.duration_ms,
         "parts_ms": dict(one.parts_ms),
         "outcome": one.outcome,
+        "phase": one.phase,
         "status": one.status,
         "reason": one.reason,
         "url": one.url,

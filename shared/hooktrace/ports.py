@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from hooktrace.domain.attempts import OutgoingRequest, SendResult
+from hooktrace.domain.attempts import OutgoingRequest, RawAnswer, SendResult
+from hooktrace.domain.confidential import Sealed
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
 from hooktrace.domain.endpoint_health import EndpointHealth
 from hooktrace.domain.events import EventRecord, PlannedDelivery
@@ -353,6 +354,23 @@ class Sender(Protocol):
     """Makes one HTTP request; what goes wrong is part of the result, nothing is raised."""
 
     def send(self, request: OutgoingRequest) -> SendResult: ...
+
+
+class Fetcher(Protocol):
+    """Makes one HTTP request whose answer is needed in full, by the same rules as a Sender."""
+
+    def fetch(self, request: OutgoingRequest) -> RawAnswer: ...
+
+
+class Vault(Protocol):
+    """Seals confidential texts and opens them. Both methods raise Unavailable.
+
+    `place` says what a text is for; it opens in the project and the place that it was sealed for.
+    """
+
+    def seal(self, project_id: str, place: str, text: str) -> Sealed: ...
+
+    def open(self, project_id: str, place: str, sealed: Sealed) -> str: ...
 
 
 class Clock(Protocol):

@@ -14,14 +14,14 @@ LANES = {"DELIVER_QUEUE_URL", "SLOW_QUEUE_URL"}
 ENVIRONMENT = {
     "ingest": {"MATCH_QUEUE_URL", "MAX_BODY_BYTES", "MAX_WAITERS"},
     "match": LANES,
-    "deliver": LANES | {"ALLOW_LOOPBACK"},
+    "deliver": LANES | {"ALLOW_LOOPBACK", "SECRETS_KEY_ARN"},
     "notify": {"BUS_NAME", "DELIVER_QUEUE_URL", "STATISTICS"},
     "sweep": LANES
     | {"MATCH_QUEUE_URL", "MATCH_DLQ_URL", "DELIVER_DLQ_URL", "SLOW_DLQ_URL"}
     | {"OPERATE_QUEUE_URL", "OPERATE_DLQ_URL"}
     | {"AUDIT_FIRST_SECONDS", "AUDIT_SECOND_SECONDS"},
     "query": {"STATISTICS", "MAX_WAITERS"},
-    "manage": LANES | {"MATCH_QUEUE_URL", "OPERATE_QUEUE_URL", "ALLOW_LOOPBACK"},
+    "manage": LANES | {"MATCH_QUEUE_URL", "OPERATE_QUEUE_URL", "ALLOW_LOOPBACK", "SECRETS_KEY_ARN"},
     "operate": LANES | {"OPERATE_QUEUE_URL", "OPERATE_ITEMS_PER_SECOND"},
 }
 TIMEOUTS = {
@@ -124,6 +124,14 @@ def test_the_registry_is_written_by_few() -> None:
         if any(action.startswith(writing) for action in allowed.registry)
     }
     assert writers == {"deliver", "manage", "sweep"}  # deliver: 410
+
+
+def test_secrets_are_sealed_in_one_room_and_opened_in_two() -> None:
+    asking = {room: set(allowed.secrets) for room, allowed in ROOMS.items() if allowed.secrets}
+    assert asking == {
+        "manage": {"kms:GenerateDataKey", "kms:Decrypt"},
+        "deliver": {"kms:Decrypt"},
+    }
 
 
 def test_sweep_wakes_every_minute_and_a_failed_minute_is_not_repeated(prod: Template) -> None:

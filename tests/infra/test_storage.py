@@ -78,3 +78,41 @@ def test_bodies_expire_and_snapshots_stay(prod: Template) -> None:
     rules = prod.one("AWS::S3::Bucket", "Blobs")["LifecycleConfiguration"]["Rules"]
     expiring = [(r.get("Prefix"), r["ExpirationInDays"]) for r in rules if "ExpirationInDays" in r]
     assert expiring == [("bodies/", 400)]
+
+
+KEY = "AWS::KMS::Key"
+
+
+def test_the_key_of_secrets_is_turned_over_and_outlives_the_stack(prod: Template) -> None:
+    (resource,) = prod.of_type(KEY).values()
+    assert resource["Properties"]["EnableKeyRotation"] is True
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    alias = prod.one("AWS::KMS::Alias", "SecretsKey")
+    name = {"Fn::Join": ["", ["alias/", {"Ref": "AWS::StackName"}, "-secrets"]]}
+    assert alias["AliasName"] == name
+    assert alias["TargetKeyId"] == {"Fn::GetAtt": [prod.id_of(KEY, "SecretsKey"), "Arn"]}
+
+
+def test_the_keys_policy_leaves_its_use_to_iam(prod: Template) -> None:
+    (statement,) = prod.one(KEY, "SecretsKey")["KeyPolicy"]["Statement"]
+    assert statement["Effect"] == "Allow"
+    (principal,) = statement["Principal"].values()
+    assert ":root" in str(principal)
+
+
+def test_rooms_use_that_key_and_no_other(prod: Template) -> None:
+    arn = {"Fn::GetAtt": [prod.id_of(KEY, "SecretsKey"), "Arn"]}
+    found = 0
+    for policy in prod.of_type("AWS::IAM::Policy").values():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            if "kms:" in str(statement["Action"]):
+                assert statement["Resource"] == arn
+                found += 1
+    assert found == 2
+    for room in ("deliver", "manage"):
+        assert prod.function(room)["Environment"]["Variables"]["SECRETS_KEY_ARN"] == arn
+
+
+def test_the_local_stack_takes_its_key_with_it(local: Template) -> None:
+    (resource,) = local.of_type(KEY).values()
+    assert resource["DeletionPolicy"] == "Delete"

@@ -32,6 +32,8 @@ def attempt_row(attempt: Attempt) -> dict[str, Any]:
     row: dict[str, Any] = {"n": attempt.number, "s": attempt.started_ms}
     if attempt.trigger is Trigger.MANUAL:
         row["t"] = "m"
+    if attempt.phase == "token":
+        row["ph"] = attempt.phase
     for name, short in _ATTEMPT_KEYS.items():
         if value := getattr(attempt, name):
             row[short] = value
@@ -44,6 +46,8 @@ def row_attempt(row: Mapping[str, Any]) -> Attempt:
         found["outcome"] = AttemptOutcome(found["outcome"])
     if "response_headers" in found:
         found["response_headers"] = tuple((n, v) for n, v in found["response_headers"])
+    if "ph" in row:
+        found["phase"] = row["ph"]
     if found.get("outcome") is not None:
         found.setdefault("duration_ms", 0)
     trigger = Trigger.MANUAL if row.get("t") == "m" else Trigger.AUTOMATIC

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from hooktrace.domain.attempts import AttemptOutcome
+from hooktrace.domain.attempts import AttemptOutcome, Phase
 from hooktrace.domain.ids import (
     DeliveryId,
     EndpointId,
@@ -21,7 +21,10 @@ from hooktrace.domain.states import DeliveryStatus, Trigger
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One HTTP request of a delivery. `outcome` is None while it is in flight."""
+    """One HTTP request of a delivery. `outcome` is None while it is in flight.
+
+    `phase` is `token` when it ended at the token endpoint, before its request.
+    """
 
     number: int
     trigger: Trigger
@@ -41,6 +44,7 @@ class Attempt:
     lease_until_ms: int | None = None
     next_attempt_ms: int | None = None
     operation_id: OperationId | None = None
+    phase: Phase = "request"
 
     def without_answer(self) -> Attempt:
         """This attempt without what the endpoint said, which may quote the event's data."""

@@ -94,6 +94,7 @@ def _finish(attempt: Attempt, result: SendResult) -> Attempt:
         response_body=result.response_body,
         response_bytes=result.response_body_bytes,
         response_truncated=result.response_truncated,
+        phase=result.phase,
     )
 
 

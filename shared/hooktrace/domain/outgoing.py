@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from hooktrace.domain.attempts import OutgoingRequest
+from hooktrace.domain.confidential import opened
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
+from hooktrace.domain.endpoint_auth import BasicAuth, ClientCredentials
+from hooktrace.domain.endpoint_secrets import texts_never_recorded
 from hooktrace.domain.events import Payload
 from hooktrace.domain.ids import ulid_ms
 from hooktrace.domain.registry import Endpoint
 from hooktrace.domain.signing import build_body, sign
 from hooktrace.domain.times import rfc3339
 
+UNAUTHORIZED = 401
 KEPT_BACK = frozenset(
     {
         "host",
@@ -54,13 +58,18 @@ def outgoing_request(
     tracestate: str | None,
 ) -> OutgoingRequest:
     """The signed request of one attempt. The body is the same on every attempt; time and
-    signature are those of this one. The bytes signed are the bytes sent."""
+    signature are those of this one. The bytes signed are the bytes sent. `endpoint` is opened.
+    """
     sent_as = payload.time if payload.time is not None else rfc3339(ulid_ms(delivery.event_id))
     body = build_body(event_type, sent_as, payload.data, endpoint.payload)
     seconds = attempt.started_ms // 1000
     headers = {name.lower(): value for name, value in payload.headers.items()}
     headers = {name: value for name, value in headers.items() if passes_on(name)}
-    headers |= {name.lower(): value for name, value in endpoint.headers}
+    headers |= {name.lower(): opened(value) for name, value in endpoint.headers}
+    never_recorded = [*texts_never_recorded(endpoint)]
+    if isinstance(endpoint.auth, BasicAuth):
+        headers["authorization"] = endpoint.auth.header()
+        never_recorded.append(headers["authorization"].removeprefix("Basic "))
     headers |= {
         "content-type": "application/json",
         "webhook-id": delivery.event_id,
@@ -85,4 +94,15 @@ def outgoing_request(
         body=body,
         timeout_seconds=endpoint.timeout_seconds,
         allow_http=allow_http,
+        endpoint_id=endpoint.id,
+        credentials=endpoint.auth if isinstance(endpoint.auth, ClientCredentials) else None,
+        token_after_ms=_refused_token_ms(delivery),
+        never_recorded=tuple(never_recorded),
     )
+
+
+def _refused_token_ms(delivery: DeliveryRecord) -> int:
+    """Until when a token may be one that the endpoint refused: the last attempt got a 401."""
+    if len(delivery.attempts) < 2 or delivery.attempts[-2].status != UNAUTHORIZED:
+        return 0
+    return delivery.attempts[-2].started_ms

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from hooktrace.domain.confidential import Confidential, opened
+from hooktrace.domain.endpoint_auth import EndpointAuth
 from hooktrace.domain.errors import HooktraceError, InvalidInput
 from hooktrace.domain.errors import NotFound as NotFound
 from hooktrace.domain.notification_kinds import DEFAULT_CHOICE, NotificationChoice
@@ -60,13 +62,13 @@ class SigningSecret:
     `expires_ms` is None for the current one of its scheme.
     """
 
-    value: str = field(repr=False)
+    value: Confidential = field(repr=False)
     expires_ms: int | None = None
     public_key: str | None = None
 
     @property
     def scheme(self) -> Scheme:
-        """The scheme that it signs by; that of a sealed one shows in its public half."""
+        """The scheme that it signs by, as its public half shows also of a sealed one."""
         return "v1" if self.public_key is None else "v1a"
 
 
@@ -85,7 +87,9 @@ class Endpoint:
     `retry_schedule` holds the seconds between an attempt and the one after it, for the attempts
     after the first: `(5, 300)` means three attempts, `()` one, None the default schedule.
     `concurrency` is the most requests at the same time. `secrets` has the newest first; those of
-    the schemes in `signatures` sign. `headers` are sent with every request as they stand.
+    the schemes in `signatures` sign. `headers` are sent with every request as they stand, and so
+    is what `auth` says. Their values, the secrets and what is confidential in `auth` are sealed
+    wherever the endpoint is stored.
     """
 
     id: str
@@ -103,16 +107,20 @@ class Endpoint:
     rate_limit: RateLimit | None = None
     concurrency: int | None = None
     permanent_statuses: tuple[int, ...] = ()
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, Confidential], ...] = field(default=(), repr=False)
     payload: Payload = "envelope"
     metadata: Mapping[str, str] = field(default_factory=dict)
     signatures: tuple[Scheme, ...] = ("v1",)
+    auth: EndpointAuth | None = None
     version: int = 1
 
     def signing_secrets(self, now_ms: int) -> tuple[str, ...]:
-        """The secrets that sign at `now_ms`, newest first; expired ones are left out."""
+        """The secrets that sign at `now_ms`, newest first; expired ones are left out.
+
+        Raises StillSealed unless the endpoint was opened.
+        """
         return tuple(
-            secret.value
+            opened(secret.value)
             for secret in self.secrets
             if secret.scheme in self.signatures
             and (secret.expires_ms is None or secret.expires_ms > now_ms)

@@ -7,6 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hooktrace.domain.confidential import opened
+from hooktrace.domain.endpoint_auth import ClientCredentials
+from hooktrace.domain.endpoint_secrets import unmasked
 from hooktrace.domain.errors import Fault, InvalidInput, NotFound, Unavailable
 from hooktrace.domain.ids import ulid
 from hooktrace.domain.registry import (
@@ -16,10 +19,11 @@ from hooktrace.domain.registry import (
 )
 from hooktrace.domain.retry import DEFAULT_SCHEDULE
 from hooktrace.domain.targets import parse_target
-from hooktrace.ports import Clock
+from hooktrace.ports import Clock, Vault
 from hooktrace.registry_ports import EndpointStore, Page, ProjectStore, PurgeStore, Stop
 from hooktrace.usecases.amend import VersionCheck, amend, current, remove
 from hooktrace.usecases.endpoint_life import EndpointLife
+from hooktrace.usecases.guard_endpoints import opened_endpoint, sealed_endpoint
 from hooktrace.usecases.read_health import HealthReport, ReadHealth
 from hooktrace.usecases.signing_keys import (
     NO_KEYS,
@@ -47,6 +51,7 @@ class EndpointDesk:
     projects: ProjectStore
     endpoints: EndpointStore
     purges: PurgeStore
+    vault: Vault
     clock: Clock
     random_bytes: Callable[[int], bytes]
     allow_loopback: bool = False
@@ -74,7 +79,9 @@ class Keyed:
 
 def create_endpoint(project_id: str, given: EndpointInput, *, desk: EndpointDesk) -> Keyed:
     """A new, enabled endpoint with secrets of its own. Raises InvalidInput for URL and keys."""
-    url = _checked_url(given.url or "", _project(project_id, desk), desk)
+    project = _project(project_id, desk)
+    url = _checked_url(given.url or "", "/url", project, desk)
+    _check_token_url(given, project, desk)
     now_ms = desk.clock.now_ms()
     signatures = given.fields.get("signatures", ("v1",))
     secrets = first_secrets(signatures, given.keys, desk.random_bytes)
@@ -87,8 +94,9 @@ def create_endpoint(project_id: str, given: EndpointInput, *, desk: EndpointDesk
         secrets=secrets,
         **given.fields,
     )
-    desk.endpoints.create_endpoint(endpoint)
-    return Keyed(endpoint, secrets[0].value)
+    endpoint = _consistent(unmasked(endpoint, None))
+    desk.endpoints.create_endpoint(sealed_endpoint(endpoint, desk.vault))
+    return Keyed(endpoint, opened(secrets[0].value))
 
 
 def get_endpoint(project_id: str, endpoint_id: str, *, desk: EndpointDesk) -> Endpoint:
@@ -121,11 +129,15 @@ def update_endpoint(
     # The endpoint first: to somebody else's id a bad URL must not answer otherwise than a good one.
     get_endpoint(project_id, endpoint_id, desk=desk)
     if given.url is not None:
-        changes["url"] = _checked_url(given.url, _project(project_id, desk), desk)
+        changes["url"] = _checked_url(given.url, "/url", _project(project_id, desk), desk)
+    if given.fields.get("auth") is not None:
+        _check_token_url(given, _project(project_id, desk), desk)
 
-    def change(before: Endpoint, now_ms: int) -> Endpoint:
+    def change(stored: Endpoint, now_ms: int) -> Endpoint:
+        before = opened_endpoint(stored, desk.vault)
         after = with_missing_secrets(replace(before, **changes), desk.random_bytes)
-        return before if after == before else replace(after, updated_ms=now_ms)
+        after = _consistent(unmasked(after, before))
+        return stored if after == before else replace(after, updated_ms=now_ms)
 
     return _amend(project_id, endpoint_id, change, check, desk)
 
@@ -209,9 +221,10 @@ def rotate_secret(
     """
     shown: list[str | None] = []
 
-    def change(before: Endpoint, now_ms: int) -> Endpoint:
+    def change(stored: Endpoint, now_ms: int) -> Endpoint:
+        before = opened_endpoint(stored, desk.vault)
         made = next_secrets(before, given, desk.random_bytes)
-        shown[:] = [secret.value for secret in made if secret.scheme == "v1"]
+        shown[:] = [opened(secret.value) for secret in made if secret.scheme == "v1"]
         return before.rotated(made, now_ms)
 
     endpoint = _amend(project_id, endpoint_id, change, check, desk)
@@ -248,7 +261,9 @@ def _amend(
     return amend(
         lambda: desk.endpoints.get_endpoint(project_id, endpoint_id),
         lambda before: change(before, desk.clock.now_ms()),
-        lambda after, before: desk.endpoints.replace_endpoint(after, before=before),
+        lambda after, before: desk.endpoints.replace_endpoint(
+            sealed_endpoint(after, desk.vault), before=before
+        ),
         check=check,
     )
 
@@ -260,7 +275,7 @@ def _project(project_id: str, desk: EndpointDesk) -> Project:
     return project
 
 
-def _checked_url(url: str, project: Project, desk: EndpointDesk) -> str:
+def _checked_url(url: str, pointer: str, project: Project, desk: EndpointDesk) -> str:
     try:
         parse_target(
             url,
@@ -268,6 +283,22 @@ def _checked_url(url: str, project: Project, desk: EndpointDesk) -> str:
             allow_loopback=desk.allow_loopback and project.allow_http,
         )
     except InvalidInput as error:
-        fault = Fault("/url", error.code, error.message)
+        fault = Fault(pointer, error.code, error.message)
         raise InvalidInput(error.code, error.message, (fault,)) from error
     return url
+
+
+def _check_token_url(given: EndpointInput, project: Project, desk: EndpointDesk) -> None:
+    auth = given.fields.get("auth")
+    if isinstance(auth, ClientCredentials):
+        _checked_url(auth.token_url, "/auth/token_url", project, desk)
+
+
+def _consistent(endpoint: Endpoint) -> Endpoint:
+    """Raises InvalidInput when two settings would both set `Authorization`."""
+    for name, _ in endpoint.headers:
+        if endpoint.auth is not None and name.lower() == "authorization":
+            message = "auth sets Authorization; remove either that header or auth."
+            fault = Fault(f"/headers/{name}", "invalid_field", message)
+            raise InvalidInput("invalid_field", message, (fault,))
+    return endpoint

@@ -10,20 +10,28 @@ from hooktrace.domain.ids import EventId, ProjectId
 from hooktrace.domain.outgoing import outgoing_request
 from hooktrace.domain.registry import Endpoint
 from hooktrace.domain.trace_context import child_traceparent
-from hooktrace.ports import Chance, Ledger, Payloads
+from hooktrace.ports import Chance, Ledger, Payloads, Vault
 from hooktrace.usecases.cached_projects import ProjectSource
 from hooktrace.usecases.delivery_jobs import Job
+from hooktrace.usecases.guard_endpoints import opened_endpoint
 
 
 class PrepareRequests:
     """Reads what the message does not carry."""
 
     def __init__(
-        self, *, ledger: Ledger, payloads: Payloads, projects: ProjectSource, chance: Chance
+        self,
+        *,
+        ledger: Ledger,
+        payloads: Payloads,
+        projects: ProjectSource,
+        vault: Vault,
+        chance: Chance,
     ) -> None:
         self._ledger = ledger
         self._payloads = payloads
         self._projects = projects
+        self._vault = vault
         self._chance = chance
 
     def build(self, job: Job, record: DeliveryRecord, endpoint: Endpoint) -> OutgoingRequest:
@@ -36,7 +44,7 @@ class PrepareRequests:
             attempt=record.attempts[-1],
             event_type=task.type,
             payload=Payload.unpack(packed),
-            endpoint=endpoint,
+            endpoint=opened_endpoint(endpoint, self._vault),
             allow_http=project.allow_http if project else False,
             traceparent=child_traceparent(task.traceparent, self._chance.entropy()),
             tracestate=task.tracestate,

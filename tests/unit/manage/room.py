@@ -14,16 +14,20 @@ from functions.manage.routes import declare
 from hooktrace.adapters.endpoint_healths import TableHealths
 from hooktrace.adapters.ledger import TableLedger
 from hooktrace.adapters.lists import TableLists
+from hooktrace.adapters.memory.keys import MemoryKeys
 from hooktrace.adapters.memory.queue import MemoryQueue
 from hooktrace.adapters.memory.registry import MemoryBlobs, MemoryRegistryTable
 from hooktrace.adapters.memory.table import MemoryTable
 from hooktrace.adapters.registry.registry import Registry, registry_on
 from hooktrace.adapters.system import SystemChance
 from hooktrace.adapters.trace_cache.none import NoTraceCache
+from hooktrace.adapters.vault import EnvelopeVault
 from hooktrace.api.http import Authenticator, make_handler
 from hooktrace.domain.filters import FilterEvent
 from hooktrace.domain.keys import Scope
+from hooktrace.domain.registry import Endpoint
 from hooktrace.usecases.endpoint_life import EndpointLife
+from hooktrace.usecases.guard_endpoints import opened_endpoint
 from hooktrace.usecases.keep_audit import AuditDesk
 from hooktrace.usecases.manage_endpoints import EndpointDesk
 from hooktrace.usecases.manage_projects import ProjectDesk, create_project
@@ -86,6 +90,8 @@ class Room:
     """The room with projects P and Q, and the keys that callers use."""
 
     registry: Registry
+    table: MemoryRegistryTable
+    vault: EnvelopeVault
     clock: FakeClock
     events: FakeEvents
     desks: Desks
@@ -142,6 +148,12 @@ class Room:
         answer = self.handle(event, None)
         return Answer(answer["statusCode"], answer["headers"], answer.get("body"))
 
+    def stored(self, endpoint_id: str, project: str = "P") -> Endpoint:
+        """An endpoint as it is stored, opened."""
+        found = self.registry.endpoints.get_endpoint(self.projects[project], endpoint_id)
+        assert found is not None
+        return opened_endpoint(found, self.vault)
+
     def endpoint(self, key: str = "P:admin", **fields: Any) -> dict[str, Any]:
         made = self.call("POST", "/v1/endpoints", {"url": URL} | fields, key=key)
         assert made.status == 201, made.text
@@ -171,9 +183,15 @@ def _steering(registry: Registry, clock: Any) -> SteerDelivery:
 
 
 def endpoint_desk(
-    registry: Registry, clock: Any, *, allow_loopback: bool, table: MemoryTable | None = None
+    registry: Registry,
+    clock: Any,
+    *,
+    allow_loopback: bool,
+    table: MemoryTable | None = None,
+    vault: EnvelopeVault | None = None,
 ) -> EndpointDesk:
     """The desk of endpoints, on a ledger of its own unless `table` is one."""
+    vault = vault or EnvelopeVault(MemoryKeys(), registry.data_keys, monotonic=lambda: 0.0)
     table, chance = table or MemoryTable(), SystemChance()
     ledger, lists, healths = (
         TableLedger(table, MemoryBlobs()),
@@ -185,6 +203,7 @@ def endpoint_desk(
         registry.projects,
         registry.endpoints,
         registry.endpoints,
+        vault,
         clock,
         os.urandom,
         allow_loopback=allow_loopback,
@@ -204,13 +223,14 @@ def endpoint_desk(
 
 
 def make_room(*, allow_loopback: bool) -> Room:
-    clock, events = FakeClock(), FakeEvents()
-    registry = registry_on(MemoryRegistryTable(), MemoryBlobs(), clock.now_ms)
+    clock, events, table = FakeClock(), FakeEvents(), MemoryRegistryTable()
+    registry = registry_on(table, MemoryBlobs(), clock.now_ms)
+    vault = EnvelopeVault(MemoryKeys(), registry.data_keys, monotonic=lambda: 0.0)
     parts = SimpleNamespace(
         projects=ProjectDesk(
             registry.projects, registry.keys, registry.endpoints, clock, os.urandom, new_token
         ),
-        endpoints=endpoint_desk(registry, clock, allow_loopback=allow_loopback),
+        endpoints=endpoint_desk(registry, clock, allow_loopback=allow_loopback, vault=vault),
         subscriptions=SubscriptionDesk(
             registry.endpoints, registry.subscriptions, clock, os.urandom
         ),
@@ -221,7 +241,7 @@ def make_room(*, allow_loopback: bool) -> Room:
         audit=AuditDesk(registry.audit, clock, os.urandom),
     )
     desks = cast("Desks", parts)  # the desks of deliveries and operations are tested elsewhere
-    room = Room(registry, clock, events, desks)
+    room = Room(registry, table, vault, clock, events, desks)
     room.add_project("P")
     room.add_project("Q")
     return room

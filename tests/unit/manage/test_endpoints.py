@@ -130,6 +130,7 @@ def test_an_endpoint_is_made_and_read_but_its_secret_is_shown_once(room: Room) -
         "concurrency": None,
         "permanent_statuses": [],
         "headers": {},
+        "auth": None,
         "payload": "envelope",
         "metadata": {},
         "signatures": ["v1"],
@@ -157,12 +158,14 @@ def test_all_settings_are_taken_and_kept(room: Room) -> None:
         "metadata": {"customer": "ü"},
     }
     made = room.endpoint(**settings)
-    assert {name: made[name] for name in settings} == settings
+    masked = {"headers": {"X-Api-Key": "***", "Authorization": "***"}}
+    assert {name: made[name] for name in settings} == settings | masked
     path = f"/v1/endpoints/{made['id']}"
     assert room.call("PATCH", path, {"retry_schedule": []}).json["retry_schedule"] == []
     changed = room.call("PATCH", path, {"retry_schedule": None, "concurrency": None})
     assert (changed.json["retry_schedule"], changed.json["concurrency"]) == (None, None)
-    assert changed.json["headers"] == settings["headers"]
+    assert changed.json["headers"] == masked["headers"]
+    assert dict(room.stored(made["id"]).headers) == settings["headers"]
 
 
 @pytest.mark.parametrize(
@@ -237,8 +240,7 @@ def test_rotation_shows_the_new_secret_and_keeps_the_old_one_for_a_day(room: Roo
     rotated = room.call("POST", f"/v1/endpoints/{made['id']}/rotate-secret")
     assert rotated.status == 200
     assert rotated.json["secret"] != made["secret"]
-    stored = room.registry.endpoints.get_endpoint(room.projects["P"], made["id"])
-    assert stored is not None
+    stored = room.stored(made["id"])
     now_ms = stored.updated_ms
     assert stored.signing_secrets(now_ms) == (rotated.json["secret"], made["secret"])
     assert stored.signing_secrets(now_ms + DAY_MS - 1) == (rotated.json["secret"], made["secret"])
@@ -250,8 +252,7 @@ def test_a_second_rotation_keeps_every_promise_and_there_is_a_most(room: Room) -
     made = room.endpoint()
     path = f"/v1/endpoints/{made['id']}/rotate-secret"
     secrets = [made["secret"], *(room.call("POST", path).json["secret"] for _ in range(4))]
-    stored = room.registry.endpoints.get_endpoint(room.projects["P"], made["id"])
-    assert stored is not None
+    stored = room.stored(made["id"])
     assert stored.signing_secrets(room.clock.ms) == tuple(reversed(secrets))
     refused = room.call("POST", path)
     assert (refused.status, refused.json["code"]) == (409, "too_many_secrets")

@@ -17,8 +17,7 @@ KEY, OTHER_KEY = new_key(bytes(32)), new_key(bytes(range(32)))
 
 def signing(room: Room, endpoint_id: str, now_ms: int | None = None) -> list[str]:
     """What signs now, or at another time."""
-    stored = room.registry.endpoints.get_endpoint(room.projects["P"], endpoint_id)
-    assert stored is not None
+    stored = room.stored(endpoint_id)
     return list(stored.signing_secrets(room.clock.ms if now_ms is None else now_ms))
 
 
@@ -78,8 +77,7 @@ def test_rotation_retires_both_kinds_after_a_day(room: Room) -> None:
     now = signing(room, made["id"])
     assert now[0] == rotated["secret"]
     assert now[2:] == before
-    stored = room.registry.endpoints.get_endpoint(room.projects["P"], made["id"])
-    assert stored is not None
+    stored = room.stored(made["id"])
     assert signing(room, made["id"], stored.updated_ms + DAY_MS - 1) == now
     assert signing(room, made["id"], stored.updated_ms + DAY_MS) == now[:2]
 

@@ -21,7 +21,7 @@ from hooktrace.adapters.http.printable import printable
 from hooktrace.adapters.http.tls import Trust
 from hooktrace.adapters.http.transport import BODY_SECONDS, EXCHANGE, AttemptTransport
 from hooktrace.adapters.http.wire import Connect, connect_tcp
-from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest, SendResult
+from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest, RawAnswer, SendResult
 from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.targets import Target, parse_target
 
@@ -110,12 +110,16 @@ class HttpSender:
 
     def send(self, request: OutgoingRequest) -> SendResult:
         """Makes the request once. What an endpoint or the network does never raises."""
+        return self.fetch(request).result
+
+    def fetch(self, request: OutgoingRequest) -> RawAnswer:
+        """Like `send`, with the body's bytes, at most `MAX_BODY_BYTES` of them."""
         try:
             target = parse_target(
                 request.url, allow_http=request.allow_http, allow_loopback=self._allow_loopback
             )
         except InvalidInput as error:
-            return SendResult(AttemptOutcome.BLOCKED_ADDRESS, error.message)
+            return RawAnswer(SendResult(AttemptOutcome.BLOCKED_ADDRESS, error.message))
         exchange = Exchange(target, request.timeout_seconds, self._monotonic)
         outgoing = httpx.Request(
             "POST",
@@ -127,10 +131,11 @@ class HttpSender:
         try:
             answer = self._client.send(outgoing, stream=True, auth=None)
         except AttemptFailed as failure:
-            return _without_status(failure, exchange)
+            return RawAnswer(_without_status(failure, exchange))
         except OSError as error:
             reason = f"The connection failed: {error.strerror or error}."
-            return _without_status(AttemptFailed(AttemptOutcome.CONNECTION_ERROR, reason), exchange)
+            failed = AttemptFailed(AttemptOutcome.CONNECTION_ERROR, reason)
+            return RawAnswer(_without_status(failed, exchange))
         return _with_status(answer, exchange)
 
     def close(self) -> None:
@@ -183,9 +188,17 @@ def _without_status(failure: AttemptFailed, exchange: Exchange) -> SendResult:
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    start: bytes
-    seen: int
+    read: bytes
     fault: str
+
+    @property
+    def start(self) -> bytes:
+        """What is recorded of it."""
+        return self.read[:RECORDED_BODY_BYTES]
+
+    @property
+    def seen(self) -> int:
+        return len(self.read)
 
 
 def _read_body(answer: httpx.Response) -> _Body:
@@ -202,7 +215,7 @@ def _read_body(answer: httpx.Response) -> _Body:
         fault = _body_fault(failure)
     finally:
         answer.close()
-    return _Body(bytes(data[:RECORDED_BODY_BYTES]), min(len(data), MAX_BODY_BYTES), fault)
+    return _Body(bytes(data[:MAX_BODY_BYTES]), fault)
 
 
 def _body_fault(failure: AttemptFailed) -> str:
@@ -213,7 +226,7 @@ def _body_fault(failure: AttemptFailed) -> str:
     return "the connection broke before its body ended"
 
 
-def _with_status(answer: httpx.Response, exchange: Exchange) -> SendResult:
+def _with_status(answer: httpx.Response, exchange: Exchange) -> RawAnswer:
     body = _read_body(answer)
     exchange.lap("read")
     fault = body.fault
@@ -223,7 +236,7 @@ def _with_status(answer: httpx.Response, exchange: Exchange) -> SendResult:
         fault = f"{fault}, and " if fault else ""
         fault += f"its body is marked as {shown}-encoded and recorded as it arrived"
     succeeded = 200 <= answer.status_code <= 299
-    return SendResult(
+    result = SendResult(
         AttemptOutcome.SUCCESS if succeeded else AttemptOutcome.HTTP_ERROR,
         "" if succeeded and not fault else _sentence(answer, fault),
         status=answer.status_code,
@@ -236,6 +249,7 @@ def _with_status(answer: httpx.Response, exchange: Exchange) -> SendResult:
         parts_ms=exchange.parts_ms,
         retry_after=_recorded(answer.headers.get("retry-after")),
     )
+    return RawAnswer(result, body.read)
 
 
 def _sentence(answer: httpx.Response, fault: str) -> str:

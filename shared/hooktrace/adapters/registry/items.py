@@ -3,6 +3,7 @@
 | PK | SK | what |
 |---|---|---|
 | `PROJECT#<id>` | `PROJECT`, `KEY#<key>`, `ENDPOINT#<id>`, `SUBSCRIPTION#<id>` | the records |
+| `PROJECT#<id>` | `DATAKEY#<generation>` | the wrapped data key of sealed texts |
 | `PROJECT#<id>` | `DELETED#<endpoint>` | tombstone of an endpoint |
 | `KEY#<key>` | `KEY` | what authentication reads |
 | `ENDPOINT#<project>#<id>` | `SUBSCRIPTION#<id>` | which subscriptions an endpoint has |
@@ -24,7 +25,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from hooktrace.adapters.registry.endpoint_auth import auth_fields, auth_of, confidential
 from hooktrace.adapters.registry.table import Item, Key
+from hooktrace.domain.confidential import Sealed
 from hooktrace.domain.keys import StoredKey
 from hooktrace.domain.notification_kinds import DEFAULT_CHOICE, NotificationChoice
 from hooktrace.domain.registry import (
@@ -55,6 +58,8 @@ def attribute(value: Any) -> dict[str, Any]:
             return {"N": str(value)}
         case bytes():
             return {"B": value}
+        case Sealed():
+            return {"B": value.data}
         case Mapping():
             return {"M": {name: attribute(entry) for name, entry in value.items()}}
         case list() | tuple():
@@ -104,6 +109,10 @@ def project_key(project_id: str) -> Key:
 
 def endpoint_key(project_id: str, endpoint_id: str) -> Key:
     return f"PROJECT#{project_id}", f"ENDPOINT#{endpoint_id}"
+
+
+def data_key_key(project_id: str, generation: int) -> Key:
+    return f"PROJECT#{project_id}", f"DATAKEY#{generation:08d}"
 
 
 def tombstone_key(project_id: str, endpoint_id: str) -> Key:
@@ -212,6 +221,7 @@ def endpoint_item(endpoint: Endpoint) -> Item:
         "headers": endpoint.headers,
         "payload": endpoint.payload,
         "metadata": endpoint.metadata,
+        "auth": None if endpoint.auth is None else auth_fields(endpoint.auth),
         "signatures": None if endpoint.signatures == ("v1",) else endpoint.signatures,
     }
     key = endpoint_key(endpoint.project_id, endpoint.id)
@@ -229,7 +239,10 @@ def _secret_fields(secret: SigningSecret) -> dict[str, Any]:
 
 def endpoint_of(item: Item) -> Endpoint:
     fields = fields_of(item)
-    secrets = tuple(SigningSecret(**secret) for secret in fields.pop("secrets"))
+    secrets = tuple(
+        SigningSecret(**(secret | {"value": confidential(secret["value"])}))
+        for secret in fields.pop("secrets")
+    )
     rate = fields.pop("rate_limit", None)
     if (older := fields.pop("rate_limit_per_second", None)) is not None:
         rate = {"requests": older, "seconds": 1}
@@ -239,6 +252,8 @@ def endpoint_of(item: Item) -> Endpoint:
         secrets=secrets,
         rate_limit=None if rate is None else RateLimit(**rate),
         version=fields.pop("v"),
+        headers=tuple((name, confidential(value)) for name, value in fields.pop("headers", ())),
+        auth=auth_of(fields.pop("auth", None)),
         **fields,
     )
 

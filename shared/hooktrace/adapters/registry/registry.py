@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hooktrace.adapters.registry.audit import RegistryAudit
 from hooktrace.adapters.registry.commit import Committer
+from hooktrace.adapters.registry.data_keys import RegistryDataKeys
 from hooktrace.adapters.registry.endpoints import RegistryEndpoints
 from hooktrace.adapters.registry.keys import RegistryKeys
 from hooktrace.adapters.registry.matching import RegistryMatching
@@ -22,6 +23,7 @@ class Registry:
     projects: RegistryProjects
     keys: RegistryKeys
     endpoints: RegistryEndpoints
+    data_keys: RegistryDataKeys
     subscriptions: RegistrySubscriptions
     matching: RegistryMatching
     audit: RegistryAudit
@@ -34,6 +36,7 @@ def registry_on(table: RegistryTable, blobs: Blobs, now_ms: Callable[[], int]) -
         projects=RegistryProjects(table, committer),
         keys=RegistryKeys(table, committer),
         endpoints=RegistryEndpoints(table, committer),
+        data_keys=RegistryDataKeys(table, committer),
         subscriptions=RegistrySubscriptions(table, committer),
         matching=RegistryMatching(table, blobs),
         audit=RegistryAudit(table, committer),
