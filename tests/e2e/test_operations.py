@@ -20,7 +20,7 @@ def start(project: ApiProject, body: dict[str, Any], key: str | None = None) -> 
     return dict(answer.json())
 
 
-def finished(project: ApiProject, operation: str, *, seconds: float = 60) -> dict[str, Any]:
+def finished(project: ApiProject, operation: str, *, seconds: float = 120) -> dict[str, Any]:
     deadline = time.monotonic() + seconds
     while True:
         shown = project.call("GET", f"/v1/operations/{operation}").json()
@@ -40,13 +40,13 @@ def failing(project: ApiProject, path: str, count: int) -> tuple[dict[str, Any],
     assert answer.status_code in {200, 202, 207}, answer.text
     events = [item["id"] for item in answer.json()["items"]]
     for event in events:
-        assert project.outcome(event)["status"] == "failed"
+        assert project.outcome(event, seconds=90)["status"] == "failed"
     project.receiver.behave(path, Step(status=200))
     return endpoint, events
 
 
 def test_fc_49_bulk_retry_means_all_of_them_and_only_them(project: ApiProject) -> None:
-    wanted, events = failing(project, "/fc49/e", 60)
+    wanted, events = failing(project, "/fc49/e", 30)
     failing(project, "/fc49/f", 5)
     body = {
         "action": "retry",
@@ -55,15 +55,15 @@ def test_fc_49_bulk_retry_means_all_of_them_and_only_them(project: ApiProject) -
     first = start(project, body, "fc49")
     assert start(project, body, "fc49")["id"] == first["id"]
     final = finished(project, first["id"])
-    counts = {"total": 60, "done": 60, "succeeded": 60, "skipped": 0, "failed": 0}
+    counts = {"total": 30, "done": 30, "succeeded": 30, "skipped": 0, "failed": 0}
     assert final["counts"] == counts | {"total_final": True}
     assert start(project, body, "fc49")["id"] == first["id"]
     for event in events:
-        attempts = project.outcome(event)["deliveries"][0]["attempts"]
+        attempts = project.outcome(event, seconds=90)["deliveries"][0]["attempts"]
         assert [one["trigger"] for one in attempts] == ["automatic", "manual"]
         assert attempts[1]["requested_by"] == final["requested_by"]
         assert attempts[1]["operation_id"] == first["id"]
-    assert len(project.receiver.requests("/fc49/e")) == 120
+    assert len(project.receiver.requests("/fc49/e")) == 60
     assert len(project.receiver.requests("/fc49/f")) == 5
 
 
@@ -72,11 +72,13 @@ def test_fc_43_enabled_again_what_was_cancelled_is_retried(project: ApiProject) 
     project.subscription(endpoint)
     events = [project.event("order.created", n) for n in range(5)]
     for event in events:
-        project.until(event, lambda t: t["deliveries"] and t["deliveries"][0]["attempts"])
+        project.until(
+            event, lambda t: t["deliveries"] and t["deliveries"][0]["attempts"], seconds=90
+        )
     path = f"/v1/endpoints/{endpoint['id']}"
     assert project.call("POST", f"{path}/disable").status_code == 200
     for event in events:
-        assert project.outcome(event)["deliveries"][0]["status"] == "cancelled"
+        assert project.outcome(event, seconds=90)["deliveries"][0]["status"] == "cancelled"
     project.receiver.behave("/fc43b", Step(status=200))
     assert project.call("POST", f"{path}/enable").status_code == 200
     seen = len(project.receiver.requests("/fc43b"))
@@ -85,7 +87,7 @@ def test_fc_43_enabled_again_what_was_cancelled_is_retried(project: ApiProject) 
     cancelled = finished(project, operation["id"])["counts"]["succeeded"]
     assert cancelled == len(events)
     for event in events:
-        trace = project.outcome(event)
+        trace = project.outcome(event, seconds=90)
         assert trace["status"] == "succeeded"
         last = trace["deliveries"][0]["attempts"][-1]
         assert (last["trigger"], last["requested_by"]) == ("manual", operation["requested_by"])
