@@ -47,11 +47,13 @@ from hooktrace.usecases.match_events import MatchEvents, NotNow
 from hooktrace.usecases.matching_sets import MatchingSets
 from hooktrace.usecases.open_batches import OpenBatches
 from hooktrace.usecases.operate import Operate
+from hooktrace.usecases.operate_replay import ReplayItems
 from hooktrace.usecases.operate_retry import RetryItems
 from hooktrace.usecases.operate_select import SelectItems
 from hooktrace.usecases.prepare_requests import PrepareRequests
 from hooktrace.usecases.read_health import ReadHealth
 from hooktrace.usecases.read_trace import ReadTrace, Trace
+from hooktrace.usecases.replay_event import ReplayEvent
 from hooktrace.usecases.roll_up_events import RollUpEvents
 from hooktrace.usecases.select_records import SelectRecords
 from hooktrace.usecases.steer_delivery import SteerDelivery
@@ -385,6 +387,9 @@ class World:
 
     def operator(self, items_per_second: int = 100) -> Operate:
         """An operate worker with nothing cached."""
+        replay = ReplayItems(
+            replays=self.replaying(), ledger=self.ledger, payloads=self.ledger, clock=self.clock
+        )
         return Operate(
             store=self.operations,
             pages=self.operations,
@@ -398,11 +403,25 @@ class World:
                     clock=self.clock,
                     chance=self.chance,
                 ),
+                "replay": replay,
+                "rematch": replay,
             },
             queue=self.operate_queue,
             clock=self.clock,
             chance=self.chance,
             items_per_second=items_per_second,
+        )
+
+    def replaying(self) -> ReplayEvent:
+        return ReplayEvent(
+            traces=self.reader(),
+            sets=MatchingSets(self.registry.matching),
+            projects=self.registry.projects,
+            ledger=self.ledger,
+            payloads=self.ledger,
+            queue=self.deliver_queue,
+            clock=self.clock,
+            chance=self.chance,
         )
 
     def selecting(self) -> SelectRecords:

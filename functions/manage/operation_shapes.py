@@ -12,7 +12,7 @@ from hooktrace.api.record_filters import DeliveryStatusName, EventStatusName, Re
 from hooktrace.domain.operations import Operation, OperationItem, OperationState
 from hooktrace.domain.times import rfc3339
 
-ActionName = Literal["retry"]
+ActionName = Literal["retry", "replay", "rematch"]
 StateName = Literal["counting", "running", "completed", "cancelled", "failed"]
 ResultName = Literal["pending", "succeeded", "skipped", "failed", "gained", "lost"]
 
@@ -58,11 +58,19 @@ class OperationCreate(Shape):
     """What to do, and with which records."""
 
     action: ActionName
-    """`retry`: one attempt of each delivery, by hand."""
-    filter: OperationFilter
-    """Fixed when the operation begins: relative times count from then, and `until` left out is
-    then. For `retry`, `status` may be `failed`, `cancelled`, `retrying` and `succeeded`; left out
-    it is `failed` and `cancelled`."""
+    """`retry`: one attempt of each delivery, by hand. `replay`: each event is matched again,
+    against today's subscriptions, and delivered anew. `rematch`: the same for events that were
+    discarded, for as long as they are."""
+    filter: OperationFilter | None = None
+    """Which records; fixed when the operation begins: relative times count from then, and `until`
+    left out is then. For `retry`, `status` may be `failed`, `cancelled`, `retrying` and
+    `succeeded`; left out it is `failed` and `cancelled`. `replay` and `rematch` need `since`."""
+    from_operation: str | None = None
+    """Instead of `filter`: what a dry run of the same action selected, or (for `replay`) the events
+    that a test of a filter would gain."""
+    to_endpoint_id: str | None = None
+    """For `replay` and `rematch`: only deliveries to this endpoint, and only of events that have
+    none to it yet."""
     dry_run: StrictBool = False
     """Only count, and list the records."""
     force: StrictBool = False
@@ -113,6 +121,8 @@ class OperationView(Shape):
     force: bool
     filter: Any
     """As it was given."""
+    from_operation: str | None
+    to_endpoint_id: str | None
     since: str | None
     until: str
     """The times that `filter` meant when the operation began."""
@@ -165,6 +175,8 @@ def operation_view(operation: Operation) -> OperationView:
         dry_run=operation.dry_run,
         force=operation.force,
         filter=operation.given.get("filter"),
+        from_operation=operation.from_operation,
+        to_endpoint_id=operation.only_endpoint,
         since=rfc3339(operation.low_ms) if operation.low_ms else None,
         until=rfc3339(operation.high_ms),
         requested_by=operation.requested_by,

@@ -9,6 +9,7 @@ from functions.manage.desks import Wired
 from functions.manage.operation_shapes import (
     ItemPageQuery,
     OperationCreate,
+    OperationFilter,
     OperationItemList,
     OperationList,
     OperationPageQuery,
@@ -20,12 +21,14 @@ from functions.manage.reading import path_id
 from hooktrace.api.http import Request, Response, Route, read_json, read_query
 from hooktrace.api.record_filters import filters_of
 from hooktrace.domain.errors import Fault, InvalidInput
-from hooktrace.domain.ids import OperationId, ProjectId
+from hooktrace.domain.ids import OperationId, ProjectId, is_id
+from hooktrace.domain.listing import Filters
 from hooktrace.domain.new_event import check_idempotency_key
-from hooktrace.domain.operations import RETRYABLE, RETRYABLE_BY_DEFAULT
+from hooktrace.domain.operations import REPLAYABLE, RETRYABLE, RETRYABLE_BY_DEFAULT
 from hooktrace.usecases.manage_operations import Order
 
 TAGS = ("operations",)
+DISCARDED = frozenset({"discarded"})
 
 
 def operation_routes(wired: Wired) -> tuple[Route, ...]:
@@ -37,7 +40,7 @@ def operation_routes(wired: Wired) -> tuple[Route, ...]:
             handler=partial(_create, wired),
             scope="write",
             operation_id="createOperation",
-            summary="Retry many deliveries",
+            summary="Retry many deliveries, or replay or match again many events",
             description=(
                 "First the records are counted and remembered, then they are worked through at a "
                 "bounded pace. Each is done once, whatever crashes on the way. An item that may "
@@ -47,7 +50,12 @@ def operation_routes(wired: Wired) -> tuple[Route, ...]:
             tags=TAGS,
             body=OperationCreate,
             responses={202: OperationView},
-            problems=("invalid_idempotency_key", "idempotency_key_reused", "unknown_reference"),
+            problems=(
+                "invalid_idempotency_key",
+                "idempotency_key_reused",
+                "unknown_reference",
+                "conflict",
+            ),
             headers=("Idempotency-Key",),
         ),
         Route(
@@ -120,26 +128,53 @@ def _create(wired: Wired, request: Request) -> Response:
 
 
 def _order(given: OperationCreate) -> Order:
+    filters = given.filter
+    _check_choice(given)
+    if filters is None:
+        chosen = Filters("deliveries" if given.action == "retry" else "events")
+    elif given.action == "retry":
+        status = _statuses(filters, RETRYABLE, "retried") or RETRYABLE_BY_DEFAULT
+        chosen = filters_of(filters, "deliveries", status)
+    else:
+        allowed = REPLAYABLE if given.action == "replay" else DISCARDED
+        status = _statuses(filters, allowed, f"taken by {given.action}")
+        status = status or (DISCARDED if given.action == "rematch" else status)
+        chosen = filters_of(filters, "events", status)
     return Order(
         action=given.action,
-        filters=filters_of(given.filter, "deliveries", _statuses(given)),
+        filters=chosen,
         given=given.model_dump(exclude_unset=True),
-        since=given.filter.since,
-        until=given.filter.until,
+        since=filters.since if filters else None,
+        until=filters.until if filters else None,
         dry_run=given.dry_run,
         force=given.force,
+        from_operation=OperationId(given.from_operation) if given.from_operation else None,
+        only_endpoint=given.to_endpoint_id,
     )
 
 
-def _statuses(given: OperationCreate) -> frozenset[str]:
-    asked = frozenset(given.filter.status)
-    if asked - RETRYABLE:
-        raise _invalid(
+def _check_choice(given: OperationCreate) -> None:
+    if (given.filter is None) == (given.from_operation is None):
+        raise _refused("/filter", "Give either filter or from_operation.")
+    if given.from_operation is not None and not is_id(given.from_operation, "op"):
+        raise _refused("/from_operation", "There is no such operation.", "unknown_reference")
+    if given.action == "retry" and given.to_endpoint_id is not None:
+        raise _refused("/to_endpoint_id", "A retry goes where its deliveries go. Leave it out.")
+    if given.to_endpoint_id is not None and not is_id(given.to_endpoint_id, "ep"):
+        raise _refused("/to_endpoint_id", "This cannot be the id of an endpoint.")
+    if given.action != "retry" and given.filter is not None and given.filter.since is None:
+        raise _refused("/filter/since", "Say since when.", "missing_field")
+
+
+def _statuses(filters: OperationFilter, allowed: frozenset[str], verb: str) -> frozenset[str]:
+    asked = frozenset(filters.status)
+    if asked - allowed:
+        raise _refused(
             "/filter/status",
-            f"Deliveries that are {', '.join(sorted(asked - RETRYABLE))} cannot be retried:"
-            f" {', '.join(sorted(RETRYABLE))} can.",
+            f"What is {', '.join(sorted(asked - allowed))} cannot be {verb}:"
+            f" {', '.join(sorted(allowed))} can.",
         )
-    return asked or RETRYABLE_BY_DEFAULT
+    return asked
 
 
 def _list(wired: Wired, request: Request) -> Response:
@@ -190,5 +225,5 @@ def _id(request: Request) -> OperationId:
     return OperationId(path_id(request, "op"))
 
 
-def _invalid(pointer: str, message: str) -> InvalidInput:
-    return InvalidInput("invalid_field", message, (Fault(pointer, "invalid_field", message),))
+def _refused(pointer: str, message: str, code: str = "invalid_field") -> InvalidInput:
+    return InvalidInput(code, message, (Fault(pointer, code, message),))

@@ -17,9 +17,14 @@ from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.sqs import SqsQueue
 from hooktrace.adapters.system import SystemChance, SystemClock
+from hooktrace.usecases.cached_projects import CachedProjects
+from hooktrace.usecases.matching_sets import MatchingSets
 from hooktrace.usecases.operate import Operate
+from hooktrace.usecases.operate_replay import ReplayItems
 from hooktrace.usecases.operate_retry import RetryItems
 from hooktrace.usecases.operate_select import SelectItems
+from hooktrace.usecases.read_trace import ReadTrace
+from hooktrace.usecases.replay_event import ReplayEvent
 from hooktrace.usecases.select_records import SelectRecords
 
 READERS = 8  # Queries of one walk that run side by side
@@ -52,11 +57,26 @@ def operate() -> Operate:
         clock=clock,
         chance=chance,
     )
+    replay = ReplayItems(
+        replays=ReplayEvent(
+            traces=ReadTrace(ledger=ledger, payloads=ledger, shelf=ledger, clock=clock),
+            sets=MatchingSets(registry.matching),
+            projects=CachedProjects(registry.projects, clock),
+            ledger=ledger,
+            payloads=ledger,
+            queue=deliver_queue,
+            clock=clock,
+            chance=chance,
+        ),
+        ledger=ledger,
+        payloads=ledger,
+        clock=clock,
+    )
     return Operate(
         store=operations,
         pages=operations,
         select=SelectItems(records=records, pages=operations),
-        acts={"retry": retry},
+        acts={"retry": retry, "replay": replay, "rematch": replay},
         queue=SqsQueue(client("sqs"), settings.operate_queue_url),
         clock=clock,
         chance=chance,

@@ -83,7 +83,7 @@ def test_every_field_comes_back(table: Table, project: str) -> None:
         force=True,
         from_operation=OperationId(f"op_{new_ulid()}"),
         only_endpoint=f"ep_{new_ulid()}",
-        candidate=Candidate(("a.*",), '{"data": {"é": 1}}', "sub_1", ("*",), None),
+        candidate=Candidate(("a.*",), '{"data": {"é": 1}}', "sub_1", "ep_1", ("*",), None),
         edge="0123#4",
         counted=True,
         pages=3,

@@ -25,6 +25,8 @@ Result = Literal["pending", "succeeded", "skipped", "failed", "gained", "lost"]
 RETRYABLE_BY_DEFAULT = frozenset({"failed", "cancelled"})
 RETRYABLE = RETRYABLE_BY_DEFAULT | {"retrying", "succeeded"}
 """Statuses of deliveries that a bulk retry may ask for."""
+REPLAYABLE = frozenset({"delivering", "succeeded", "partial", "failed", "discarded"})
+"""Statuses of events that a bulk replay may ask for."""
 MOST_EXAMPLES = 10
 LOOK_AGAIN_MS = 5 * 60_000
 """So long after its last step sweep looks whether an operation has lost its message."""
@@ -97,6 +99,7 @@ class Candidate:
     event_types: tuple[str, ...] = ("*",)
     filter_text: str | None = None
     subscription_id: str | None = None
+    endpoint_id: str | None = None
     against_types: tuple[str, ...] | None = None
     against_text: str | None = None
 

@@ -93,9 +93,13 @@ class OperationDesk:
         Parts, in this order: (1) the idempotency key, if given; (2) the record, listed in `due`;
         (3) the message. After a crash the same call with the same key completes what is missing
         under the same id; without one, sweep finds a record that has no message. Raises
-        InvalidInput (`invalid_field` for its times, `idempotency_key_reused`); Unavailable.
+        InvalidInput (`invalid_field`, `missing_field`, `unknown_reference` for the operation that
+        it takes its items from, `idempotency_key_reused`); Conflict when that one is not
+        completed; Unavailable.
         """
         operation = self._compose(project, order, key_id)
+        if order.from_operation is not None:
+            operation = self._from_other(operation, order.from_operation)
         if idempotency_key is not None:
             operation = self._claim(operation, order, idempotency_key)
         stands = self._store.create(operation)
@@ -129,6 +133,32 @@ class OperationDesk:
             due_ms=now_ms + LOOK_AGAIN_MS,
             expires_s=now_ms // 1000 + days * DAY_SECONDS,
             write_token=self._chance.token(),
+        )
+
+    def _from_other(self, operation: Operation, source_id: OperationId) -> Operation:
+        """The operation on what a dry run selected, or on what a test found to be gained."""
+        source = self._store.get(operation.project_id, source_id)
+        if source is None or self._expired(source):
+            message = "There is no such operation in this project."
+            raise _refused("unknown_reference", "/from_operation", message)
+        is_test = source.action == "test" and operation.action == "replay"
+        if not is_test and not (source.dry_run and source.action == operation.action):
+            message = "Name a dry run of the same action, or, for replay, a test of a filter."
+            raise _refused("invalid_field", "/from_operation", message)
+        if source.state is not OperationState.COMPLETED:
+            raise Conflict(f"The operation {source.id} is {source.state}, not completed.")
+        tested = source.candidate.endpoint_id if source.candidate else None
+        only = operation.only_endpoint or source.only_endpoint or tested
+        if is_test and only is None:
+            message = "The test names no subscription: say to which endpoint its events go."
+            raise _refused("missing_field", "/to_endpoint_id", message)
+        filters = Filters("events") if is_test else source.filters
+        return replace(
+            operation,
+            filters=filters,
+            low_ms=source.low_ms,
+            high_ms=source.high_ms,
+            only_endpoint=only,
         )
 
     def _claim(self, operation: Operation, order: Order, key: str) -> Operation:
@@ -255,6 +285,10 @@ def _window(order: Order, now_ms: int) -> tuple[int, int]:
             for fault in error.faults
         )
         raise InvalidInput("invalid_field", error.message, faults) from None
+
+
+def _refused(code: str, pointer: str, message: str) -> InvalidInput:
+    return InvalidInput(code, message, (Fault(pointer, code, message),))
 
 
 def _fingerprint(order: Order) -> str:

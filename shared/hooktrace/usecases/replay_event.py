@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from hooktrace.domain.errors import Conflict, NotFound, Unavailable
 from hooktrace.domain.events import PLAN_INLINE, EventRecord, Payload, PlannedDelivery
 from hooktrace.domain.filters import FilterEvent
-from hooktrace.domain.ids import EndpointId, ProjectId, SubscriptionId
+from hooktrace.domain.ids import EndpointId, OperationId, ProjectId, SubscriptionId
 from hooktrace.domain.notification_kinds import is_reserved
 from hooktrace.domain.operational import next_round
 from hooktrace.domain.registry import Project
@@ -73,27 +73,48 @@ class ReplayEvent:
                 raise Conflict("The data of this event was expunged.", code="data_expunged")
             if payload is None:
                 raise NotFound("The data of this event is not stored any more.")
-            after, added = self._next_round(event, payload)
-            (answer,) = self._ledger.write([Write(after, event)])
-            if isinstance(answer, Lost):
-                continue
-            packed = payload.pack()
-            self._queue.send([(deliver_task(after, one, packed), 0) for one in added])
-            return Replayed(after, added)
+            if (done := self.once(event, payload)) is not None:
+                return done
         raise Unavailable("the event keeps changing")
 
+    def once(
+        self,
+        event: EventRecord,
+        payload: Payload,
+        *,
+        operation: OperationId | None = None,
+        only_endpoint: str | None = None,
+    ) -> Replayed | None:
+        """One try from the event as it was read; None when it has changed since.
+
+        The parts are those of `run`. `operation` is named by the planned deliveries that it adds;
+        `only_endpoint` leaves out all others.
+        """
+        after, added = self._next_round(event, payload, operation, only_endpoint)
+        (answer,) = self._ledger.write([Write(after, event)])
+        if isinstance(answer, Lost):
+            return None
+        packed = payload.pack()
+        self._queue.send([(deliver_task(after, one, packed), 0) for one in added])
+        return Replayed(after, added)
+
     def _next_round(
-        self, event: EventRecord, payload: Payload
+        self,
+        event: EventRecord,
+        payload: Payload,
+        operation: OperationId | None,
+        only_endpoint: str | None,
     ) -> tuple[EventRecord, tuple[PlannedDelivery, ...]]:
         if is_reserved(event.type):
-            return self._again(event)
+            return self._again(event, operation, only_endpoint)
         seen = FilterEvent(event.type, payload.headers, parse_value(payload.data))
         decision = self._sets.get(event.project_id).match(seen)
         before = list(planned(event, self._payloads))
         number = max((one.replay for one in before), default=-1) + 1
         added = tuple(
-            PlannedDelivery(EndpointId(ep), tuple(map(SubscriptionId, subs)), number)
+            PlannedDelivery(EndpointId(ep), tuple(map(SubscriptionId, subs)), number, operation)
             for ep, subs in decision.matched
+            if only_endpoint in {None, ep}
         )
         now_ms, project = self._clock.now_ms(), self._projects.get_project(event.project_id)
         after = replace(
@@ -105,17 +126,23 @@ class ReplayEvent:
         )
         return (self._planned(after, before, added) if added else after), added
 
-    def _again(self, event: EventRecord) -> tuple[EventRecord, tuple[PlannedDelivery, ...]]:
+    def _again(
+        self, event: EventRecord, operation: OperationId | None, only_endpoint: str | None
+    ) -> tuple[EventRecord, tuple[PlannedDelivery, ...]]:
         """An operational event matches no subscription: it goes to its own endpoints again."""
         before = list(planned(event, self._payloads))
-        added = next_round(before, max(one.replay for one in before) + 1)
+        added = tuple(
+            replace(one, operation_id=operation)
+            for one in next_round(before, max(one.replay for one in before) + 1)
+            if only_endpoint in {None, one.endpoint_id}
+        )
         after = replace(
             event,
             version=event.version + 1,
             updated_ms=self._clock.now_ms(),
             write_token=self._chance.token(),
         )
-        return self._planned(after, before, added), added
+        return (self._planned(after, before, added) if added else after), added
 
     def _planned(
         self, event: EventRecord, before: list[PlannedDelivery], added: tuple[PlannedDelivery, ...]

@@ -162,6 +162,13 @@ def test_cancel_and_resume(caller: Caller) -> None:
         ({"action": "retry", "filter": {"colour": "red"}}, "/filter/colour"),
         ({"action": "retry", "filter": {"limit": 3}}, "/filter/limit"),
         ({"action": "retry", "filter": {}, "dry_run": "yes"}, "/dry_run"),
+        ({"action": "retry", "filter": {}, "from_operation": "op_1"}, "/filter"),
+        ({"action": "retry", "filter": {}, "to_endpoint_id": "ep_1"}, "/to_endpoint_id"),
+        ({"action": "replay", "filter": {}}, "/filter/since"),
+        ({"action": "rematch", "filter": {"type": "a"}}, "/filter/since"),
+        ({"action": "replay", "filter": {"since": "-1h", "status": "accepted"}}, "/filter/status"),
+        ({"action": "rematch", "filter": {"since": "-1h", "status": "failed"}}, "/filter/status"),
+        ({"action": "replay", "filter": {"since": "-1h"}, "to_endpoint_id": "x"}, "/to_endpoint"),
         ({"action": "retry", "filter": {"response_status": "5xx"}}, "/filter/response_status"),
     ],
 )
@@ -169,6 +176,19 @@ def test_what_is_wrong_is_pointed_at(caller: Caller, body: Any, pointer: str) ->
     answer = caller.start(body)
     assert answer.status == 400, answer.text
     assert any(one["pointer"].startswith(pointer) for one in answer.json["errors"]), answer.text
+
+
+def test_what_was_discarded_since_is_matched_again(caller: Caller) -> None:
+    caller.made("/v1/events", {"type": "a.thing", "data": {}})
+    caller.world.run()
+    caller.failing(0)
+    answer = caller.start({"action": "rematch", "filter": {"since": "-1h", "type": "a.thing"}})
+    assert answer.status == 202, answer.text
+    assert caller.finished(answer.json["id"])["counts"]["succeeded"] == 1
+    (event,) = caller.call("GET", "/v1/events").json["items"]
+    trace = caller.call("GET", event["links"]["self"]).json
+    assert trace["status"] == "succeeded"
+    assert trace["deliveries"][0]["operation_id"] == answer.json["id"]
 
 
 def test_keys_and_their_refusals(caller: Caller) -> None:
