@@ -40,6 +40,11 @@ class Answer:
     def json(self) -> Any:
         return json.loads(self.text)
 
+    @property
+    def faults(self) -> set[tuple[str, str]]:
+        """(pointer, code) of each fault of a problem."""
+        return {(fault["pointer"], fault["code"]) for fault in self.json["errors"]}
+
 
 class NoService:
     """What a wiring gets for a client of AWS: nothing may be asked of it."""

@@ -65,6 +65,7 @@ from hooktrace.usecases.steer_delivery import SteerDelivery
 from hooktrace.usecases.stop_deliveries import StopDeliveries
 from hooktrace.usecases.sweep import Ages, Sweep
 from hooktrace.usecases.tell_status import TellStatus
+from hooktrace.usecases.try_on_history import TryOnHistory
 from hooktrace.usecases.watch_operations import WatchOperations
 
 START_MS = 1_790_000_000_000
@@ -443,7 +444,11 @@ class World:
         return Operate(
             store=self.operations,
             pages=self.operations,
-            select=SelectItems(records=self.selecting(), pages=self.operations),
+            select=SelectItems(
+                records=self.selecting(),
+                pages=self.operations,
+                history=TryOnHistory(records=self.selecting(), payloads=self.ledger),
+            ),
             acts={
                 "retry": RetryItems(
                     ledger=self.ledger,

@@ -313,7 +313,7 @@ class SampleEvent(Shape):
 
 
 class SubscriptionTest(Shape):
-    """Either a selection or `subscription_id`, and either `event` or `event_id`.
+    """Either a selection or `subscription_id`, and one of `event`, `event_id` and `since`.
 
     A selection names `event_types`, and `filter` or `event_pattern`; what is left out takes all.
     """
@@ -324,6 +324,13 @@ class SubscriptionTest(Shape):
     subscription_id: str | None = None
     event: SampleEvent | None = None
     event_id: str | None = None
+    since: str | None = None
+    """Try it on all events accepted at this time or later: RFC 3339 with zone, or back from now,
+    such as `-24h`. The answer is a 202 with an operation."""
+    until: str | None = None
+    """With `since`: only events accepted before this time; now, if it is left out."""
+    against: str | None = None
+    """With `since`: the id of a subscription to compare with, as it is now."""
 
 
 class RetryOptions(Shape):

@@ -104,6 +104,18 @@ class CountsView(Shape):
     failed: int
 
 
+class FindingsView(Shape):
+    """What a test of a filter found among the stored events."""
+
+    considered: int
+    matched: int
+    """How many it would take."""
+    gained: int
+    """How many of these the subscription compared with does not take (all, if there is none)."""
+    lost: int
+    """How many only the subscription compared with takes."""
+
+
 class NextStepView(Shape):
     """What comes next."""
 
@@ -129,8 +141,9 @@ class OperationView(Shape):
     requested_by: str
     """The key id."""
     counts: CountsView
+    test: FindingsView | None
     examples: dict[str, list[str]]
-    """The ids of up to ten records, by what they are: `selected`."""
+    """The ids of up to ten records, by what they are: `selected`, or `gained` and `lost`."""
     reason: str | None
     """Why it ended, if it was cancelled or failed."""
     created_at: str
@@ -188,6 +201,7 @@ def operation_view(operation: Operation) -> OperationView:
             skipped=counts.skipped,
             failed=counts.failed,
         ),
+        test=_findings(operation),
         examples={kind: list(ids) for kind, ids in operation.examples.items()},
         reason=operation.reason,
         created_at=rfc3339(operation.created_ms),
@@ -195,6 +209,18 @@ def operation_view(operation: Operation) -> OperationView:
         finished_at=None if finished_ms is None else rfc3339(finished_ms),
         next=_next(operation),
         links={"self": path, "items": f"{path}/items"},
+    )
+
+
+def _findings(operation: Operation) -> FindingsView | None:
+    if operation.action != "test":
+        return None
+    counts = operation.counts
+    return FindingsView(
+        considered=counts.considered,
+        matched=counts.matched,
+        gained=counts.gained,
+        lost=counts.lost,
     )
 
 

@@ -115,9 +115,7 @@ def _steer(wired: Wired, verb: str, summary: str, description: str) -> Route:
 
 
 def _create(wired: Wired, request: Request) -> Response:
-    key = request.headers.get("idempotency-key")
-    if key is not None:
-        check_idempotency_key(key)
+    key = check_idempotency_key(request.headers.get("idempotency-key"))
     given = read_json(request, OperationCreate)
     desk = wired().operations
     operation = desk.start(

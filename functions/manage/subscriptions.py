@@ -18,6 +18,7 @@ from functions.manage.contract import (
 )
 from functions.manage.cursors import read_cursor, write_cursor
 from functions.manage.desks import Wired
+from functions.manage.operation_shapes import OperationView
 from functions.manage.reading import (
     created,
     if_match,
@@ -110,12 +111,23 @@ def subscription_routes(wired: Wired) -> tuple[Route, ...]:
             handler=partial(try_it, wired),
             scope="read",
             operation_id="testSubscription",
-            summary="Try a filter or a subscription on an event",
-            description="Says clause by clause why an event is not taken. Nothing is stored.",
+            summary="Try a filter or a subscription on an event, or on all that are stored",
+            description=(
+                "On one event it says clause by clause why it is not taken. With `since` it is "
+                "tried on every event stored since then, as an operation: how many it would take, "
+                "gain and lose against the subscription `against`. Nothing is changed."
+            ),
             tags=TAGS,
             body=SubscriptionTest,
-            responses={200: VerdictView},
-            problems=("invalid_filter", "invalid_event_type", "unknown_reference"),
+            responses={200: VerdictView, 202: OperationView},
+            problems=(
+                "invalid_filter",
+                "invalid_event_type",
+                "unknown_reference",
+                "invalid_idempotency_key",
+                "idempotency_key_reused",
+            ),
+            headers=("Idempotency-Key",),
         ),
     )
 

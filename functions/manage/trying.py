@@ -5,13 +5,13 @@ from __future__ import annotations
 from functions.manage.contract import SubscriptionTest
 from functions.manage.desks import Desks, Wired
 from functions.manage.reading import read_selecting, selection_of
+from functions.manage.time_machine import named_subscription, try_on_history, unknown_reference
 from hooktrace.api.http import Request, Response, validate
 from hooktrace.domain.errors import Fault, InvalidInput, NotFound
 from hooktrace.domain.event_types import check_event_type
 from hooktrace.domain.filters import FilterEvent
-from hooktrace.domain.ids import is_id, parse_event_id
+from hooktrace.domain.ids import parse_event_id
 from hooktrace.domain.strict_json import ParsedObject
-from hooktrace.usecases.manage_subscriptions import get_subscription
 from hooktrace.usecases.select_events import MEMBERS
 from hooktrace.usecases.try_subscription import (
     Verdict,
@@ -27,6 +27,8 @@ def try_it(wired: Wired, request: Request) -> Response:
     parsed = read_selecting(request)
     given = validate(parsed, SubscriptionTest)
     _check_choice(parsed, given)
+    if given.since is not None:
+        return try_on_history(wired, request, parsed, given)
     event = _event(given, request.project_id, wired)
     verdict = _verdict(parsed, given, event, request.project_id, wired)
     if given.event_id is not None and _redacts(request.project_id, wired()):
@@ -40,8 +42,11 @@ def try_it(wired: Wired, request: Request) -> Response:
 
 
 def _check_choice(parsed: ParsedObject, given: SubscriptionTest) -> None:
-    if (given.event is None) == (given.event_id is None):
-        raise _invalid("/event", "Give either event or event_id.")
+    if [given.event, given.event_id, given.since].count(None) != 2:
+        raise _invalid("/event", "Give one of event, event_id and since.")
+    for name in ("until", "against"):
+        if getattr(given, name) is not None and given.since is None:
+            raise _invalid(f"/{name}", "This goes with since only.")
     if given.subscription_id is not None and any(name in parsed.members for name in MEMBERS):
         raise _invalid(
             "/subscription_id", "Give either subscription_id or the selection itself, not both."
@@ -63,7 +68,7 @@ def _event(given: SubscriptionTest, project_id: str, wired: Wired) -> FilterEven
             raise NotFound
         return stored_event(project_id, event_id, events=wired().events)
     except NotFound:
-        raise _unknown("/event_id", "There is no such event in this project.") from None
+        raise unknown_reference("/event_id", "There is no such event in this project.") from None
 
 
 def _verdict(
@@ -75,14 +80,9 @@ def _verdict(
 ) -> Verdict:
     if given.subscription_id is None:
         return try_selection(selection_of(parsed), event)
-    try:
-        if not is_id(given.subscription_id, "sub"):
-            raise NotFound
-        desk = wired().subscriptions
-        subscription = get_subscription(project_id, given.subscription_id, desk=desk)
-    except NotFound:
-        message = "There is no such subscription in this project."
-        raise _unknown("/subscription_id", message) from None
+    subscription = named_subscription(
+        wired, project_id, given.subscription_id, pointer="/subscription_id"
+    )
     return try_subscription(subscription, event)
 
 
@@ -93,8 +93,3 @@ def _redacts(project_id: str, desks: Desks) -> bool:
 
 def _invalid(pointer: str, message: str) -> InvalidInput:
     return InvalidInput("invalid_field", message, (Fault(pointer, "invalid_field", message),))
-
-
-def _unknown(pointer: str, message: str) -> InvalidInput:
-    fault = Fault(pointer, "unknown_reference", message)
-    return InvalidInput("unknown_reference", message, (fault,))

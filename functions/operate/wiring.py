@@ -26,6 +26,7 @@ from hooktrace.usecases.operate_select import SelectItems
 from hooktrace.usecases.read_trace import ReadTrace
 from hooktrace.usecases.replay_event import ReplayEvent
 from hooktrace.usecases.select_records import SelectRecords
+from hooktrace.usecases.try_on_history import TryOnHistory
 
 READERS = 8  # Queries of one walk that run side by side
 
@@ -75,7 +76,11 @@ def operate() -> Operate:
     return Operate(
         store=operations,
         pages=operations,
-        select=SelectItems(records=records, pages=operations),
+        select=SelectItems(
+            records=records,
+            pages=operations,
+            history=TryOnHistory(records=records, payloads=ledger),
+        ),
         acts={"retry": retry, "replay": replay, "rematch": replay},
         queue=SqsQueue(client("sqs"), settings.operate_queue_url),
         clock=clock,

@@ -53,6 +53,8 @@ class Order:
     from_operation: OperationId | None = None
     only_endpoint: str | None = None
     candidate: Candidate | None = None
+    pointer: str = "/filter"
+    """Where the times stand in the body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +283,7 @@ def _window(order: Order, now_ms: int) -> tuple[int, int]:
         return window(order.since, order.until, now_ms=now_ms, descending=False)
     except InvalidInput as error:
         faults = tuple(
-            Fault(f"/filter/{fault.parameter}", "invalid_field", fault.message)
+            Fault(f"{order.pointer}/{fault.parameter}", "invalid_field", fault.message)
             for fault in error.faults
         )
         raise InvalidInput("invalid_field", error.message, faults) from None

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from hooktrace.domain.events import EventRecord, Payload
 from hooktrace.domain.ids import EventId
+from hooktrace.domain.notification_kinds import is_reserved
 from hooktrace.domain.operations import Operation, OperationItem
 from hooktrace.domain.states import EventStatus
 from hooktrace.ports import Clock, Ledger, Payloads
@@ -34,7 +35,8 @@ class ReplayItems:
         The parts are those of a single replay, event by event. A repetition finds its id in the
         event's plan and adds nothing; messages that a crash swallowed are sent by sweep, from the
         event's `due` entry. An event that matched nothing keeps no trace of the operation: it is
-        matched once more. Raises Unavailable.
+        matched once more. Operational webhooks are left out unless their type was asked for.
+        Raises Unavailable.
         """
         refs = [(operation.project_id, EventId(item.id)) for item in items]
         events = self._ledger.events(refs)
@@ -70,6 +72,10 @@ class ReplayItems:
             return "expired"
         if event.expires_s is not None and event.expires_s * 1000 <= self._clock.now_ms():
             return "expired"
+        if event.expunged_ms is not None:
+            return "data_expunged"
+        if is_reserved(event.type) and event.type not in operation.filters.type:
+            return "operational"
         if event.status in NOT_REPLAYED:
             return NOT_REPLAYED[event.status]
         if operation.filters.status and event.status not in operation.filters.status:

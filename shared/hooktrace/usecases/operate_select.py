@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from hooktrace.domain.errors import Unavailable
-from hooktrace.domain.listing import Stretch, stretch_of
 from hooktrace.domain.operations import Operation, OperationItem, OperationPage
 from hooktrace.operation_ports import OperationPages
+from hooktrace.usecases.operate_pages import PAGE_ITEMS, page_of, rest_of
 from hooktrace.usecases.select_records import SelectRecords
+from hooktrace.usecases.try_on_history import TryOnHistory
 
-PAGE_ITEMS = 100
 WALKS = 5
 """A page is made of so many walks at most, however few records they find."""
 
 
 class SelectItems:
-    """Fulfils `Select` of the operate room: by filter, or from another operation."""
+    """Fulfils `Select` of the operate room: by filter, by a test, or from another operation."""
 
-    def __init__(self, *, records: SelectRecords, pages: OperationPages) -> None:
+    def __init__(
+        self, *, records: SelectRecords, pages: OperationPages, history: TryOnHistory
+    ) -> None:
         self._records = records
         self._pages = pages
+        self._history = history
 
     def next_page(self, operation: Operation) -> OperationPage:
         """The page that follows on what is selected already, not stored. Raises Unavailable."""
         if operation.from_operation is not None:
             return self._copied(operation)
+        if operation.action == "test":
+            return self._history.next_page(operation, rest_of(operation))
         found: list[OperationItem] = []
         stretch = rest_of(operation)
         for _ in range(WALKS):
@@ -53,30 +58,3 @@ class SelectItems:
             if item.result in {"pending", "gained"}
         ]
         return page_of(operation, str(number + 1) if len(pages) > 1 else "", taken)
-
-
-def rest_of(operation: Operation) -> Stretch:
-    """What is still to be looked at, from the oldest to the newest."""
-    whole = stretch_of(operation.low_ms, operation.high_ms, descending=False)
-    return whole.beyond(operation.edge) if operation.edge else whole
-
-
-def page_of(
-    operation: Operation,
-    edge: str,
-    items: list[OperationItem],
-    *,
-    considered: int = 0,
-    matched: int = 0,
-) -> OperationPage:
-    """The operation's next page."""
-    return OperationPage(
-        project_id=operation.project_id,
-        operation_id=operation.id,
-        number=operation.pages,
-        edge=edge,
-        items=tuple(items),
-        considered=considered,
-        matched=matched,
-        expires_s=operation.expires_s,
-    )

@@ -106,7 +106,7 @@ class ReplayEvent:
         only_endpoint: str | None,
     ) -> tuple[EventRecord, tuple[PlannedDelivery, ...]]:
         if is_reserved(event.type):
-            return self._again(event, operation)
+            return self._again(event, operation, only_endpoint)
         seen = FilterEvent(event.type, payload.headers, parse_value(payload.data))
         decision = self._sets.get(event.project_id).match(seen)
         before = list(planned(event, self._payloads))
@@ -127,19 +127,22 @@ class ReplayEvent:
         return (self._planned(after, before, added) if added else after), added
 
     def _again(
-        self, event: EventRecord, operation: OperationId | None
+        self, event: EventRecord, operation: OperationId | None, only_endpoint: str | None
     ) -> tuple[EventRecord, tuple[PlannedDelivery, ...]]:
         """An operational event matches no subscription: it goes to its own endpoints again."""
         before = list(planned(event, self._payloads))
-        again = next_round(before, max(one.replay for one in before) + 1)
-        added = tuple(replace(one, operation_id=operation) for one in again)
+        added = tuple(
+            replace(one, operation_id=operation)
+            for one in next_round(before, max(one.replay for one in before) + 1)
+            if only_endpoint in {None, one.endpoint_id}
+        )
         after = replace(
             event,
             version=event.version + 1,
             updated_ms=self._clock.now_ms(),
             write_token=self._chance.token(),
         )
-        return self._planned(after, before, added), added
+        return (self._planned(after, before, added) if added else after), added
 
     def _planned(
         self, event: EventRecord, before: list[PlannedDelivery], added: tuple[PlannedDelivery, ...]
