@@ -315,7 +315,7 @@ class TraceCache(TraceForgetter, Protocol):
 
 
 FORGOTTEN_SECONDS = 60
-"""Longer than a call of any room behind the API lasts (29 s), twice: see ADR 0007."""
+"""Longer than a call of any room behind the API lasts (29 s), twice: see ADR 0008."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Traces from a cache once they have come to their end.
 
-What is kept is true for these reasons (ADR 0007):
+What is kept is true for these reasons (ADR 0008):
 
 - Only a settled trace is kept: its event and every delivery are at their end, and the event's
   status is what follows from its deliveries, so no roll-up is under way.
