@@ -18,7 +18,7 @@ STREAM_RETRIES = 5
 STREAM_RECORD_AGE = cdk.Duration.hours(6)
 STREAM_FILTER = {
     "eventName": ["INSERT", "MODIFY"],
-    "dynamodb": {"Keys": {"SK": {"S": [{"prefix": "E#"}, {"prefix": "D#"}, {"prefix": "H#"}]}}},
+    "dynamodb": {"Keys": {"SK": {"S": [{"prefix": f"{kind}#"} for kind in "EDHO"]}}},
 }
 
 

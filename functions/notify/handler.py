@@ -9,11 +9,16 @@ from hooktrace.adapters.records import (
     changed_after_the_end,
     events_to_roll_up,
     health_changes,
+    operation_changes,
     outcomes,
     status_changes,
 )
 from hooktrace.api.log import print_line
-from hooktrace.domain.notifications import health_notification, notification_of
+from hooktrace.domain.notifications import (
+    health_notification,
+    notification_of,
+    operation_notification,
+)
 
 
 def handle(event: dict[str, Any], _context: object) -> None:
@@ -28,7 +33,11 @@ def handle(event: dict[str, Any], _context: object) -> None:
     changed = roll_up_events().run(refs) if refs else []
     ended = list(dict.fromkeys(changed_after_the_end(event)))
     forgotten = forget_traces(ended) if ended else True
-    notable = [*map(notification_of, changes), *map(health_notification, health_changes(event))]
+    notable = [
+        *map(notification_of, changes),
+        *map(health_notification, health_changes(event)),
+        *(operation_notification(before, after) for before, after in operation_changes(event)),
+    ]
     candidates = [one for one in notable if one is not None]
     told = tell_status().run(candidates) if candidates else []
     keep_stats(event)

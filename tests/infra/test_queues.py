@@ -86,7 +86,7 @@ def test_the_stream_leaves_out_removals_and_other_items(prod: Template) -> None:
     (only,) = prod.one(MAPPING, "WorkersStream")["FilterCriteria"]["Filters"]
     assert json.loads(only["Pattern"]) == {
         "eventName": ["INSERT", "MODIFY"],
-        "dynamodb": {"Keys": {"SK": {"S": [{"prefix": "E#"}, {"prefix": "D#"}, {"prefix": "H#"}]}}},
+        "dynamodb": {"Keys": {"SK": {"S": [{"prefix": f"{kind}#"} for kind in "EDHO"]}}},
     }
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from hooktrace.adapters.endpoint_healths import HEALTH, health_record
+from hooktrace.adapters.operation_items import operation_record
 from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.ids import EndpointId, EventId, ProjectId, delivery_id
 from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, OperateTaskV1, decode
 from hooktrace.domain.notification_kinds import is_reserved
 from hooktrace.domain.notifications import HealthChange, StatusChange
+from hooktrace.domain.operations import Operation
 from hooktrace.domain.states import DELIVERY_ENDS, EVENT_ENDS
 
 T = TypeVar("T", MatchTaskV1, DeliverTaskV1, OperateTaskV1)
@@ -78,6 +80,16 @@ def health_changes(event: Mapping[str, Any]) -> list[HealthChange]:
             old = record.get("OldImage")
             before = health_record(old) if old else None
             changes.append(HealthChange(before, health_record(record["NewImage"])))
+    return changes
+
+
+def operation_changes(event: Mapping[str, Any]) -> list[tuple[str | None, Operation]]:
+    """Operations in these stream records: the state before (None: it is new), and as they are."""
+    changes = []
+    for record in (record["dynamodb"] for record in event["Records"]):
+        if record["Keys"]["SK"]["S"].startswith("O#") and "NewImage" in record:
+            old = record.get("OldImage")
+            changes.append((old["s"]["S"] if old else None, operation_record(record["NewImage"])))
     return changes
 
 

@@ -73,7 +73,16 @@ class OperationNotification(_Notification):
     """A bulk operation is over."""
 
     operation_id: str
-    status: str
+    action: Literal["retry", "replay", "rematch", "test"]
+    dry_run: bool
+    status: Literal["completed", "failed"]
+    previous_status: str | None = None
+    total: int
+    succeeded: int
+    skipped: int
+    failed: int
+    reason: str | None = None
+    """Why it failed; it can be resumed."""
 
 
 MODELS: Final[Mapping[str, type[BaseModel]]] = {

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hooktrace.domain.endpoint_health import EndpointHealth, HealthState, LifeTimes
-from hooktrace.domain.ids import DeliveryId, EndpointId, EventId, ProjectId
+from hooktrace.domain.ids import DeliveryId, EndpointId, EventId, OperationId, ProjectId
+from hooktrace.domain.operations import Operation, OperationState
 from hooktrace.domain.states import DeliveryStatus, EventStatus
 from hooktrace.domain.times import rfc3339
 
@@ -53,12 +54,12 @@ class HealthChange:
 class Notification:
     """One message to tell. `id` is the same whenever the same change is told again.
 
-    `about` is the event or endpoint that it is about: those about one keep their order.
+    `about` is the event, endpoint or operation that it is about: those about one keep their order.
     """
 
     id: str
     kind: str
-    about: EventId | EndpointId
+    about: EventId | EndpointId | OperationId
     at_ms: int
     detail: dict[str, Any]
 
@@ -106,6 +107,38 @@ def _kind(change: StatusChange) -> str | None:
     if change.after == DeliveryStatus.SUCCEEDED:
         return "delivery.recovered" if change.attempts > 1 else "delivery.succeeded"
     return None
+
+
+def operation_notification(before: str | None, after: Operation) -> Notification | None:
+    """What is told about an operation that went on from the state `before`: that it is over.
+
+    It is over when it is completed, and when its work failed again and again; not when somebody
+    cancelled it, for they know.
+    """
+    if after.state not in {OperationState.COMPLETED, OperationState.FAILED}:
+        return None
+    if before == after.state:
+        return None
+    identifier = f"operation.completed:{after.id}:{after.version}"
+    detail: dict[str, Any] = {
+        "version": VERSION,
+        "id": identifier,
+        "kind": "operation.completed",
+        "time": rfc3339(after.updated_ms),
+        "project_id": after.project_id,
+        "operation_id": after.id,
+        "action": after.action,
+        "dry_run": after.dry_run,
+        "status": after.state,
+        "previous_status": before,
+        "total": after.counts.total,
+        "succeeded": after.counts.succeeded,
+        "skipped": after.counts.skipped,
+        "failed": after.counts.failed,
+        "reason": after.reason,
+    }
+    kept = {name: value for name, value in detail.items() if value is not None}
+    return Notification(identifier, "operation.completed", after.id, after.updated_ms, kept)
 
 
 def health_notification(

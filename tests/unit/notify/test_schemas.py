@@ -11,7 +11,8 @@ from hooktrace.api.openapi import build_document
 from hooktrace.api.webhooks import MODELS, WHEN
 from hooktrace.domain.attempts import AttemptOutcome
 from hooktrace.domain.endpoint_health import EndpointHealth, Failure, HealthState
-from hooktrace.domain.ids import DeliveryId, EndpointId, EventId, ProjectId
+from hooktrace.domain.ids import DeliveryId, EndpointId, EventId, OperationId, ProjectId
+from hooktrace.domain.listing import Filters
 from hooktrace.domain.notification_kinds import KINDS
 from hooktrace.domain.notifications import (
     EVENT_KINDS,
@@ -20,7 +21,9 @@ from hooktrace.domain.notifications import (
     StatusChange,
     health_notification,
     notification_of,
+    operation_notification,
 )
+from hooktrace.domain.operations import Operation, OperationState
 
 NOW = 1_790_000_000_000
 PROJECT, ENDPOINT, EVENT = ProjectId("prj_1"), EndpointId("ep_1"), EventId("evt_1")
@@ -62,7 +65,23 @@ def _told() -> list[Notification | None]:
     )
     working = EndpointHealth(PROJECT, ENDPOINT, 4, HealthState.WORKING, updated_ms=NOW)
     healths = [(failing, warned), (warned, disabled), (warned, working)]
+    operation = Operation(
+        id=OperationId("op_1"),
+        project_id=PROJECT,
+        action="retry",
+        state=OperationState.FAILED,
+        version=4,
+        requested_by="key_1",
+        created_ms=NOW,
+        updated_ms=NOW,
+        filters=Filters("deliveries"),
+        given={},
+        low_ms=0,
+        high_ms=NOW,
+        reason="dead_letter_operate",
+    )
     return [
+        operation_notification("running", operation),
         *map(notification_of, events + deliveries),
         *(health_notification(HealthChange(before, after)) for before, after in healths),
     ]
@@ -73,7 +92,7 @@ def test_each_notification_has_the_schema_of_its_kind() -> None:
     for one in told:
         model = MODELS[one.kind.partition(".")[0]]
         assert model.model_validate(one.detail).model_dump(exclude_none=True) == one.detail
-    assert {one.kind for one in told} == set(KINDS) - {"operation.completed"}
+    assert {one.kind for one in told} == set(KINDS)
 
 
 def test_every_kind_is_documented_and_can_be_chosen() -> None:
