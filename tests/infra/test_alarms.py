@@ -247,6 +247,7 @@ ALARM_SERIES, DASHBOARD, KMS_KEY, POLLED_QUEUE, SECRET = 0.10, 3.00, 1.00, 0.26,
 SWEEP = 0.15
 """Its runs, the reads of one project's audit, and looking into three dead-letter queues."""
 IDLE_BUDGET = 6.00
+"""With essential alarms. With all of them the key of the secrets comes on top."""
 
 
 def idle_dollars(template: Template) -> float:
@@ -268,7 +269,11 @@ def idle_dollars(template: Template) -> float:
 
 
 def test_an_idle_stack_stays_within_its_budget(prod: Template) -> None:
-    assert 3 <= idle_dollars(prod) <= IDLE_BUDGET
+    assert 3 <= idle_dollars(prod) <= IDLE_BUDGET + KMS_KEY
+
+
+def test_with_essential_alarms_the_key_of_the_secrets_is_within_it_too(tmp_path: Path) -> None:
+    assert 3 <= idle_dollars(synthesize(tmp_path, alarms="essential")) <= IDLE_BUDGET
 
 
 def test_a_dashboard_shows_the_pipeline_from_left_to_right(prod: Template, local: Template) -> None:

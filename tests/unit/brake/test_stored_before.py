@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hooktrace.adapters.registry.items import endpoint_item, endpoint_of
+from hooktrace.adapters.registry.endpoint_items import endpoint_item, endpoint_of
 from hooktrace.domain.messages import DeliverTaskV1, decode, encode
 from hooktrace.domain.registry import RateLimit
 from tests.world import World

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from hooktrace.adapters.registry.items import endpoint_item, endpoint_of
+from hooktrace.adapters.registry.endpoint_items import endpoint_item, endpoint_of
 from hooktrace.domain.confidential import Sealed
 from hooktrace.domain.endpoint_auth import BasicAuth, ClientCredentials, secret_of
 from hooktrace.domain.registry import Endpoint, SigningSecret
@@ -92,6 +92,13 @@ def test_an_item_of_the_version_before_still_decodes() -> None:
     assert "signatures" not in item
     assert item["secrets"]["L"][0]["M"]["value"] == {"S": plain.secrets[0].value}
     assert endpoint_of(item) == plain
+
+
+def test_what_a_later_version_adds_to_an_item_is_left_out() -> None:
+    endpoint = World().endpoint(**FULL)
+    item = endpoint_item(endpoint) | {"a_field_to_come": {"S": "x"}}
+    item["secrets"]["L"][0]["M"]["something"] = {"S": "x"}
+    assert endpoint_of(item) == endpoint
 
 
 def test_while_the_key_service_is_down_nothing_is_claimed_and_nothing_is_lost() -> None:

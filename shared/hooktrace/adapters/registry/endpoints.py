@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from hooktrace.adapters.registry.commit import Committer
+from hooktrace.adapters.registry.endpoint_items import endpoint_item, endpoint_of
 from hooktrace.adapters.registry.items import (
     LAST,
-    endpoint_item,
     endpoint_key,
-    endpoint_of,
     fields_of,
     owned_key,
     project_key,

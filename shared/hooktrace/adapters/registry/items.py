@@ -22,22 +22,13 @@ version on brings the changes and the proof that none is missing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from hooktrace.adapters.registry.endpoint_auth import auth_fields, auth_of, confidential
 from hooktrace.adapters.registry.table import Item, Key
 from hooktrace.domain.confidential import Sealed
 from hooktrace.domain.keys import StoredKey
 from hooktrace.domain.notification_kinds import DEFAULT_CHOICE, NotificationChoice
-from hooktrace.domain.registry import (
-    Changes,
-    Endpoint,
-    Project,
-    RateLimit,
-    SigningSecret,
-    Subscription,
-)
+from hooktrace.domain.registry import Changes, Project, Subscription
 
 if TYPE_CHECKING:
     from hooktrace.domain.matching import MatchRow
@@ -200,62 +191,6 @@ def stored_key_of(item: Item) -> StoredKey:
     holder = item["PK"]["S"] if item["SK"]["S"] == "KEY" else item["SK"]["S"]
     scopes = frozenset(fields.pop("scopes"))
     return StoredKey(key_id=holder.partition("#")[2], scopes=scopes, **fields)
-
-
-def endpoint_item(endpoint: Endpoint) -> Item:
-    rate = endpoint.rate_limit
-    fields = {
-        "url": endpoint.url,
-        "created_ms": endpoint.created_ms,
-        "updated_ms": endpoint.updated_ms,
-        "secrets": [_secret_fields(secret) for secret in endpoint.secrets],
-        "state": endpoint.state,
-        "disabled_reason": endpoint.disabled_reason,
-        "disabled_ms": endpoint.disabled_ms,
-        "description": endpoint.description,
-        "retry_schedule": endpoint.retry_schedule,
-        "timeout_seconds": endpoint.timeout_seconds,
-        "rate_limit": None if rate is None else asdict(rate),
-        "concurrency": endpoint.concurrency,
-        "permanent_statuses": endpoint.permanent_statuses,
-        "headers": endpoint.headers,
-        "payload": endpoint.payload,
-        "metadata": endpoint.metadata,
-        "auth": None if endpoint.auth is None else auth_fields(endpoint.auth),
-        "signatures": None if endpoint.signatures == ("v1",) else endpoint.signatures,
-    }
-    key = endpoint_key(endpoint.project_id, endpoint.id)
-    return to_item(key, fields, version=endpoint.version)
-
-
-def _secret_fields(secret: SigningSecret) -> dict[str, Any]:
-    fields = {
-        "value": secret.value,
-        "expires_ms": secret.expires_ms,
-        "public_key": secret.public_key,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def endpoint_of(item: Item) -> Endpoint:
-    fields = fields_of(item)
-    secrets = tuple(
-        SigningSecret(**(secret | {"value": confidential(secret["value"])}))
-        for secret in fields.pop("secrets")
-    )
-    rate = fields.pop("rate_limit", None)
-    if (older := fields.pop("rate_limit_per_second", None)) is not None:
-        rate = {"requests": older, "seconds": 1}
-    return Endpoint(
-        id=item["SK"]["S"].partition("#")[2],
-        project_id=item["PK"]["S"].partition("#")[2],
-        secrets=secrets,
-        rate_limit=None if rate is None else RateLimit(**rate),
-        version=fields.pop("v"),
-        headers=tuple((name, confidential(value)) for name, value in fields.pop("headers", ())),
-        auth=auth_of(fields.pop("auth", None)),
-        **fields,
-    )
 
 
 def subscription_item(subscription: Subscription) -> Item:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hooktrace.adapters.registry.endpoint_items import endpoint_of
 from hooktrace.adapters.registry.items import (
     LAST,
     STAMP,
     change_key,
     change_of,
     endpoint_key,
-    endpoint_of,
     stamp_key,
     subscription_key,
     subscription_of,
