@@ -14,7 +14,11 @@ from typing import Literal
 OWN, LAMBDA, SQS = "Hooktrace", "AWS/Lambda", "AWS/SQS"
 API, TABLE = "AWS/ApiGateway", "AWS/DynamoDB"
 
-Level = Literal["essential", "all"]
+Level = Literal["essential", "standard", "all"]
+LEVELS: tuple[Level, ...] = ("essential", "standard", "all")
+"""Each has the alarms of those before it: errors of rooms and throttled tables from `standard` on,
+throttled rooms in `all` alone. A throttled room shows elsewhere too: as the age of its queue or
+stream, as 5xx of the API, as a sweep that does not run."""
 Missing = Literal["breaching", "notBreaching"]
 Math = Literal["", "sum", "share", "shortfall"]
 
@@ -249,7 +253,7 @@ def _room(room: str) -> list[Alarm]:
             series=(Series(LAMBDA, "Errors", "Sum", f"room:{room}"),),
             at_least=3,
             seconds=300,
-            level="all",
+            level="standard",
         ),
         Alarm(
             name=f"{room.title()}Throttles",
@@ -277,5 +281,5 @@ def _throttles(table: str) -> Alarm:
         at_least=10,
         periods=3,
         of=2,
-        level="all",
+        level="standard",
     )

@@ -13,7 +13,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.acknowledge import acknowledge
-from infra.alarm_table import Alarm, Series
+from infra.alarm_table import LEVELS, Alarm, Series
 from infra.settings import Settings
 
 Dimensions = Mapping[str, Mapping[str, str]]
@@ -40,7 +40,7 @@ class Alarms(Construct):
         self.alarms = {
             row.name: self._alarm(row)
             for row in table
-            if row.level == "essential" or settings.alarms == "all"
+            if LEVELS.index(row.level) <= LEVELS.index(settings.alarms)
         }
 
     def _topic(self, settings: Settings) -> sns.ITopic:

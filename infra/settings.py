@@ -24,6 +24,7 @@ LOCAL_DEFAULTS: dict[str, Any] = {
     "audit_second_seconds": 60,
     "log_retention_days": 1,
     "keep_data": False,
+    "alarms": "all",
     "dashboard": True,
 }
 
@@ -76,8 +77,8 @@ class Settings(BaseModel):
     secrets_key_arn: str | None = Field(
         default=None, description="KMS key for endpoint secrets, instead of one of the stack's own"
     )
-    alarms: Literal["all", "essential"] = Field(
-        default="all", description="essential: without errors and throttles of rooms and tables"
+    alarms: Literal["essential", "standard", "all"] = Field(
+        default="standard", description="essential: the pipeline as a whole; all: throttled rooms"
     )
     alarm_topic_arn: str | None = Field(
         default=None, description="SNS topic that alarms are sent to, in place of the stack's own"
