@@ -220,7 +220,7 @@ class World:
         self.project = self.new_project("main")
 
     def seconds(self) -> float:
-        return self.clock.ms / 1000
+        return self.clock.now_ms() / 1000
 
     # -- what exists ----------------------------------------------------------------------
 

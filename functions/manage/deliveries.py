@@ -59,7 +59,7 @@ def delivery_routes(wired: Wired) -> tuple[Route, ...]:
             ),
             tags=("events",),
             responses={202: ReplayedEvent},
-            problems=("not_found", "conflict"),
+            problems=("not_found", "conflict", "data_expunged"),
         ),
     )
 

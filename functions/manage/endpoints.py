@@ -255,8 +255,8 @@ def _given(shape: EndpointPatch) -> use.EndpointInput:
     for name in ("retry_schedule", "permanent_statuses", "signatures"):
         if fields.get(name) is not None:
             fields[name] = tuple(fields[name])
-    if fields.get("rate_limit") is not None:
-        fields["rate_limit"] = RateLimit(**fields["rate_limit"])
+    if shape.rate_limit is not None:
+        fields["rate_limit"] = RateLimit(**shape.rate_limit.model_dump())
     if "headers" in fields:
         fields["headers"] = tuple(fields["headers"].items())
     if "auth" in fields:
