@@ -32,7 +32,13 @@ def delivery_routes(wired: Wired) -> tuple[Route, ...]:
             tags=TAGS,
             body=RetryOptions,
             responses={202: SteeredDelivery},
-            problems=("not_found", "conflict", "delivery_in_flight", "endpoint_disabled"),
+            problems=(
+                "not_found",
+                "conflict",
+                "delivery_in_flight",
+                "endpoint_disabled",
+                "data_expunged",
+            ),
         ),
         Route(
             method="POST",
