@@ -11,7 +11,7 @@ import pytest
 from hooktrace.adapters.tables import Change, Put
 from hooktrace.domain.errors import Conflict, InvalidInput
 from hooktrace.domain.events import EventRecord
-from hooktrace.domain.ids import OperationId, ProjectId
+from hooktrace.domain.ids import KeyId, OperationId, ProjectId, event_shard
 from hooktrace.domain.listing import Filters
 from hooktrace.domain.operations import Action, Operation, OperationState
 from hooktrace.usecases.manage_operations import Order
@@ -128,8 +128,6 @@ def test_what_cannot_be_replayed_is_skipped(world: World) -> None:
 
 
 def shard(event: EventRecord) -> int:
-    from hooktrace.domain.ids import event_shard
-
     return event_shard(event.ulid)
 
 
@@ -244,3 +242,13 @@ def test_items_come_only_from_what_was_completed_and_alike(world: World) -> None
     with pytest.raises(InvalidInput) as unknown:
         start(world, from_operation=OperationId("op_01M3250V00YPRPA8JAB2VS3201"))
     assert unknown.value.code == "unknown_reference"
+
+
+def test_what_was_expunged_is_left_alone(world: World) -> None:
+    events = discarded(world, 2)
+    world.subscription(world.endpoint())
+    world.expunging().run(project(world), events[0].id, KeyId(KEY))
+    operation = start(world)
+    finished(world, operation)
+    assert items(world, operation) == {("succeeded", ""): 1, ("skipped", "data_expunged"): 1}
+    assert len(world.sender.requests) == 1

@@ -12,7 +12,7 @@ from hooktrace.adapters.tables import Change, Put
 from hooktrace.domain.deliveries import DeliveryRecord
 from hooktrace.domain.errors import Conflict, InvalidInput, NotFound, Unavailable
 from hooktrace.domain.events import EventRecord
-from hooktrace.domain.ids import ProjectId
+from hooktrace.domain.ids import KeyId, ProjectId
 from hooktrace.domain.listing import Filters
 from hooktrace.domain.messages import OperateTaskV1
 from hooktrace.domain.operations import Operation, OperationState
@@ -440,3 +440,16 @@ def test_an_expired_operation_is_not_there(world: World) -> None:
     with pytest.raises(NotFound):
         world.desk().get(project(world), operation.id)
     assert world.desk().newest(project(world), before=None, limit=10) == []
+
+
+def test_what_was_expunged_is_left_alone(world: World) -> None:
+    endpoint = failed(world, 2)
+    operation = start(world)
+    expunged = deliveries(world, endpoint)[0].event_id
+    world.expunging().run(project(world), expunged, KeyId(KEY))
+    world.run_for(5)
+    final = now(world, operation)
+    assert (final.state, final.counts.skipped, final.counts.succeeded) == ("completed", 1, 1)
+    (page,) = world.operations.pages(project(world), operation.id, [0])
+    assert {item.reason for item in page.items} == {"", "data_expunged"}
+    assert len(world.sender.requests) == 1
