@@ -191,6 +191,31 @@ def test_a_body_in_s3_is_sent_shown_tried_and_made_again(
     assert project.call("GET", "/v1/stats").json()["windows"][0]["events_entered"]["accepted"] > 0
 
 
+def test_bulk_work_of_every_kind_is_done_with_its_own_role(project: ApiProject) -> None:
+    project.subscription(project.endpoint("/lp/bulk", Step(status=500), retry_schedule=[]))
+    body = {"type": "order.created", "data": {"in an item of its own": secrets.token_hex(5_000)}}
+    event = project.post(body).json()["id"]
+    assert project.outcome(event)["status"] == "failed"
+    project.receiver.behave("/lp/bulk", Step(status=200))
+    window = {"since": "-1h"}
+    asked = [
+        ("/v1/operations", {"action": "retry", "filter": {"status": "failed"}}),
+        ("/v1/operations", {"action": "replay", "filter": window}),
+        ("/v1/operations", {"action": "rematch", "filter": window}),
+        ("/v1/subscriptions/test", {"filter": {"data.x": 1}} | window),
+    ]
+    for path, order in asked:
+        made = project.call("POST", path, json=order)
+        assert made.status_code == 202, made.text
+        deadline = time.monotonic() + 60
+        while (shown := project.call("GET", made.json()["links"]["self"]).json())["next"]:
+            assert time.monotonic() < deadline, shown
+            time.sleep(0.2)
+        assert (shown["state"], shown["reason"]) == ("completed", None)
+        project.until(event, lambda trace: trace["status"] == "succeeded", seconds=60)
+    assert len(project.receiver.requests("/lp/bulk")) == 3
+
+
 def test_who_waits_takes_a_slot_with_the_rooms_own_role(project: ApiProject) -> None:
     endpoint = project.endpoint("/lp/wait", Step(status=500), retry_schedule=[600])
     project.subscription(endpoint)

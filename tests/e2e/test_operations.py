@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -93,3 +94,47 @@ def test_fc_43_enabled_again_what_was_cancelled_is_retried(project: ApiProject) 
         last = trace["deliveries"][0]["attempts"][-1]
         assert (last["trigger"], last["requested_by"]) == ("manual", operation["requested_by"])
     assert len(project.receiver.requests("/fc43b")) == seen + len(events)
+
+
+def test_what_a_wider_filter_gains_is_brought_to_its_endpoint(project: ApiProject) -> None:
+    endpoint = project.endpoint("/wider")
+    subscription = project.subscription(endpoint, filter={"data.total": {"$lt": 2}})
+    events = [project.event("order.created", {"total": total}) for total in range(5)]
+    for event in events:
+        project.outcome(event, seconds=90)
+    wider = {"data.total": {"$lt": 4}}
+    tried = project.call(
+        "POST",
+        "/v1/subscriptions/test",
+        json={"filter": wider, "since": "-1h", "against": subscription["id"]},
+    )
+    assert tried.status_code == 202, tried.text
+    test = finished(project, tried.json()["id"])
+    assert test["test"] == {"considered": 5, "matched": 4, "gained": 2, "lost": 0}
+    assert test["examples"] == {"gained": events[2:4]}
+    path = f"/v1/subscriptions/{subscription['id']}"
+    assert project.call("PATCH", path, json={"filter": wider}).status_code == 200
+    for expected in ({"succeeded": 2, "skipped": 0}, {"succeeded": 0, "skipped": 2}):
+        operation = start(project, {"action": "replay", "from_operation": test["id"]})
+        counts = finished(project, operation["id"])["counts"]
+        assert {name: counts[name] for name in expected} == expected
+    for event in events[:4]:
+        assert succeeded(project, event)["deliveries_total"] == 1
+    assert len(project.receiver.requests("/wider")) == 4
+
+
+def test_the_end_of_an_operation_is_told_to_the_project(project: ApiProject) -> None:
+    told = project.endpoint("/told/operations")
+    choice = {"kinds": ["operation.completed"], "endpoint_ids": [told["id"]]}
+    patch = {"notifications": choice}
+    assert project.call("PATCH", f"/v1/projects/{project.id}", json=patch).status_code == 200
+    discarded = project.event("nobody.wants", {})
+    assert project.outcome(discarded, seconds=90)["status"] == "discarded"
+    project.subscription(project.endpoint("/wanted"))
+    operation = start(project, {"action": "rematch", "filter": {"since": "-1h"}})
+    assert finished(project, operation["id"])["counts"]["succeeded"] == 1
+    assert succeeded(project, discarded)["deliveries"][0]["operation_id"] == operation["id"]
+    (request,) = project.receiver.wait_for(1, "/told/operations", timeout=60)
+    data = json.loads(request.body)["data"]
+    assert (data["operation_id"], data["status"]) == (operation["id"], "completed")
+    assert (data["kind"], data["total"], data["succeeded"]) == ("operation.completed", 1, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -84,13 +85,24 @@ def health_changes(event: Mapping[str, Any]) -> list[HealthChange]:
 
 
 def operation_changes(event: Mapping[str, Any]) -> list[tuple[str | None, Operation]]:
-    """Operations in these stream records: the state before (None: it is new), and as they are."""
+    """Operations that changed their state: the state before (None: it is new), and as they are."""
     changes = []
     for record in (record["dynamodb"] for record in event["Records"]):
-        if record["Keys"]["SK"]["S"].startswith("O#") and "NewImage" in record:
-            old = record.get("OldImage")
-            changes.append((old["s"]["S"] if old else None, operation_record(record["NewImage"])))
+        if not record["Keys"]["SK"]["S"].startswith("O#") or "NewImage" not in record:
+            continue
+        image, old = record["NewImage"], record.get("OldImage")
+        before = old["s"]["S"] if old else None
+        if before != image["s"]["S"]:
+            changes.append((before, operation_record(_with_bytes(image))))
     return changes
+
+
+def _with_bytes(image: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The image as an item: in what Lambda hands over, bytes are base64 text."""
+    return {
+        name: {"B": base64.b64decode(value["B"])} if isinstance(value.get("B"), str) else value
+        for name, value in image.items()
+    }
 
 
 def events_to_roll_up(changes: Iterable[StatusChange]) -> Iterator[tuple[ProjectId, EventId]]:

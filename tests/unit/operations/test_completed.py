@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -16,8 +18,14 @@ def caller() -> Caller:
     return Caller()
 
 
+def as_handed_over(record: dict[str, Any]) -> Any:
+    """The record as Lambda has it: JSON, in which bytes are base64 text."""
+    text = json.dumps(record, default=lambda value: base64.b64encode(value).decode())
+    return json.loads(text)
+
+
 def told(records: list[dict[str, Any]]) -> list[Notification]:
-    changes = operation_changes({"Records": records})
+    changes = operation_changes({"Records": [as_handed_over(record) for record in records]})
     found = (operation_notification(before, after) for before, after in changes)
     return [one for one in found if one is not None]
 
