@@ -19,8 +19,8 @@ from typing import Any
 from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest, SendResult
 from hooktrace.domain.deliveries import DeliveryRecord
 from hooktrace.domain.events import EventRecord
-from hooktrace.domain.ids import ProjectId
-from hooktrace.domain.registry import Endpoint
+from hooktrace.domain.ids import EndpointId, ProjectId
+from hooktrace.domain.registry import Endpoint, RateLimit
 from hooktrace.domain.states import DELIVERY_ENDS, EVENT_ENDS
 from hooktrace.usecases.sweep import Ages
 from tests.world import WorkerDied, World, answer
@@ -28,6 +28,12 @@ from tests.world import WorkerDied, World, answer
 ENDPOINTS = 50
 FAN_OUT = 5
 SCHEDULE = (5, 60, 1_000)
+LIMITS: dict[int, dict[str, Any]] = {
+    1: {"rate_limit": RateLimit(1, 5)},
+    2: {"concurrency": 1},
+    3: {"rate_limit": RateLimit(20, 60), "concurrency": 2},
+}
+"""Of ten endpoints, by number; the others have none."""
 FAILURES = (AttemptOutcome.TIMEOUT, AttemptOutcome.CONNECTION_ERROR, AttemptOutcome.DNS_ERROR)
 
 
@@ -36,6 +42,7 @@ class Chances:
     """How often what goes wrong."""
 
     fails: float = 0.3
+    hangs: float = 0.3
     dies_before_sending: float = 0.01
     dies_after_sending: float = 0.02
     dies_before_the_result: float = 0.01
@@ -51,6 +58,7 @@ class Soak:
         self.chances = chances or Chances()
         self.world = World(seed, ages=Ages(first_seconds=180, second_seconds=1_800))
         self.requests: Counter[str] = Counter()
+        self.times: dict[str, list[int]] = {}
         self.deaths = 0
         self.endpoints = [self._endpoint(number) for number in range(ENDPOINTS)]
         self.events = events
@@ -59,7 +67,9 @@ class Soak:
 
     def _endpoint(self, number: int) -> Endpoint:
         world = self.world
-        endpoint = world.endpoint(f"http://127.0.0.1:9/{number}", retry_schedule=SCHEDULE)
+        limits: dict[str, Any] = LIMITS.get(number % 10, {})
+        url = f"http://127.0.0.1:9/{number}"
+        endpoint = world.endpoint(url, retry_schedule=SCHEDULE, **limits)
         self._subscribe(endpoint, number)
         world.sender.script[endpoint.url] = [self._behaviour]
         return endpoint
@@ -72,6 +82,7 @@ class Soak:
         if self._happens(self.chances.dies_before_sending):
             self._die()
         self.requests[dict(request.headers)["hooktrace-delivery-id"]] += 1
+        self.times.setdefault(request.url, []).append(self.world.clock.ms)
         if self._happens(self.chances.dies_after_sending):
             self._die()
         if not self._happens(self.chances.fails):
@@ -79,6 +90,8 @@ class Soak:
         if self.random.random() < 0.5:
             return answer(self.random.choice([400, 404, 429, 500, 503]))
         outcome = self.random.choice(FAILURES)
+        if outcome is AttemptOutcome.TIMEOUT and self._happens(self.chances.hangs):
+            self.world.clock.advance(2.5)
         failed = answer(500, outcome=outcome, reason=f"It was a {outcome}.")
         return replace(failed, status=None)
 
@@ -161,9 +174,22 @@ class Soak:
                 self._check_delivery(record)
                 counts[f"delivery {record.status}"] += 1
                 counts["attempts"] += record.attempts_total
+        for endpoint in self.endpoints:
+            self._check_limits(endpoint)
         counts["requests"] = sum(self.requests.values())
         counts["workers died"] = self.deaths
         return dict(counts)
+
+    def _check_limits(self, endpoint: Endpoint) -> None:
+        """No window saw more than its limit, and no permit is left over."""
+        key = ProjectId(endpoint.project_id), EndpointId(endpoint.id)
+        now_ms = self.world.clock.now_ms()
+        assert self.world.traffic.read([key])[key].in_flight(now_ms) == 0, endpoint
+        rate = endpoint.rate_limit
+        if rate is not None:
+            times = self.times.get(endpoint.url, [])
+            for first, beyond in zip(times, times[rate.requests :], strict=False):
+                assert beyond - first >= rate.seconds * 1000, (endpoint.url, first, beyond)
 
     def _check_delivery(self, record: DeliveryRecord) -> None:
         assert record.status in DELIVERY_ENDS, record

@@ -56,6 +56,7 @@ from hooktrace.usecases.operate_replay import ReplayItems
 from hooktrace.usecases.operate_retry import RetryItems
 from hooktrace.usecases.operate_select import SelectItems
 from hooktrace.usecases.prepare_requests import PrepareRequests
+from hooktrace.usecases.read_brake import ReadBrake
 from hooktrace.usecases.read_health import ReadHealth
 from hooktrace.usecases.read_trace import ReadTrace, Trace
 from hooktrace.usecases.replay_event import ReplayEvent
@@ -379,6 +380,7 @@ class World:
             health=ReadHealth(
                 healths=self.healths, ledger=self.ledger, lists=self.lists, clock=self.clock
             ),
+            brake=ReadBrake(traffic=self.traffic, clock=self.clock),
         )
 
     def roll_up(self) -> RollUpEvents:

@@ -15,6 +15,7 @@ from hooktrace.domain.registry import Endpoint, Project, Subscription
 from hooktrace.domain.times import rfc3339
 from hooktrace.usecases.manage_endpoints import Enabled, Keyed
 from hooktrace.usecases.manage_projects import NewKey
+from hooktrace.usecases.read_brake import BrakeReport
 from hooktrace.usecases.read_health import HealthReport
 
 
@@ -167,10 +168,22 @@ class HealthView(Shape):
     """From when on one more failure disables it; null while it works."""
 
 
+class BrakeView(Shape):
+    """What of its limits holds deliveries now; null where there is no such limit."""
+
+    requests_under_way: int | None
+    """Of those that `concurrency` allows."""
+    next_turn_at: str | None
+    """When a delivery that came up now would have its turn by `rate_limit`."""
+
+
 class EndpointDetail(EndpointView):
     """An endpoint and how it fares. The entity tag is that of its settings alone."""
 
     health: HealthView
+    lane: str
+    """`fast`, or `slow` while it is slow to answer."""
+    brake: BrakeView
 
 
 class OperationBody(Shape):
@@ -362,6 +375,16 @@ def health_view(report: HealthReport) -> dict[str, object]:
         "failing_since": _time(report.failing_since_ms),
         "warned_at": _time(report.warned_ms),
         "disables_at": _time(report.disables_ms),
+    }
+
+
+def brake_view(report: BrakeReport) -> dict[str, object]:
+    return {
+        "lane": "slow" if report.slow else "fast",
+        "brake": {
+            "requests_under_way": report.under_way,
+            "next_turn_at": _time(report.next_turn_ms),
+        },
     }
 
 

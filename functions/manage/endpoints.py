@@ -12,6 +12,7 @@ from functions.manage.answers import (
     EndpointList,
     EndpointView,
     EndpointWithSecret,
+    brake_view,
     enabled_view,
     endpoint_view,
     health_view,
@@ -68,8 +69,8 @@ def endpoint_routes(wired: Wired) -> tuple[Route, ...]:
             operation_id="getEndpoint",
             summary="Read an endpoint, and how it fares",
             description=(
-                "`ETag` is that of the settings: a change of `health` alone answers "
-                "`If-None-Match` with 304."
+                "`ETag` is that of the settings: a change of `health`, `lane` or `brake` alone "
+                "answers `If-None-Match` with 304."
             ),
             tags=TAGS,
             responses={200: EndpointDetail, 304: None},
@@ -182,8 +183,9 @@ def _get(wired: Wired, request: Request) -> Response:
     endpoint = use.get_endpoint(request.project_id, path_id(request, "ep"), desk=desk)
     if (same := not_modified(request, endpoint.version)) is not None:
         return same
-    health = {"health": health_view(use.read_health(endpoint, desk=desk))}
-    return tagged(request, endpoint.version, endpoint_view(endpoint) | health)
+    fares = {"health": health_view(use.read_health(endpoint, desk=desk))}
+    held = brake_view(use.read_brake(endpoint, desk=desk))
+    return tagged(request, endpoint.version, endpoint_view(endpoint) | fares | held)
 
 
 def _update(wired: Wired, request: Request) -> Response:

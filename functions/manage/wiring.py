@@ -23,6 +23,7 @@ from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.sqs import SqsQueue
 from hooktrace.adapters.system import SystemChance, SystemClock
 from hooktrace.adapters.trace_cache.none import NoTraceCache
+from hooktrace.adapters.traffic import TableTraffic
 from hooktrace.adapters.vault import EnvelopeVault
 from hooktrace.api.auth import Authenticator
 from hooktrace.ports import TraceForgetter
@@ -33,6 +34,7 @@ from hooktrace.usecases.manage_endpoints import EndpointDesk
 from hooktrace.usecases.manage_operations import OperationDesk
 from hooktrace.usecases.manage_projects import ProjectDesk
 from hooktrace.usecases.manage_subscriptions import SubscriptionDesk
+from hooktrace.usecases.read_brake import ReadBrake
 from hooktrace.usecases.read_health import ReadHealth
 from hooktrace.usecases.read_trace import ReadTrace
 from hooktrace.usecases.steer_delivery import SteerDelivery
@@ -147,6 +149,7 @@ def _endpoint_desk() -> EndpointDesk:
             chance=chance,
         ),
         health=ReadHealth(healths=healths, ledger=ledger, lists=lists, clock=clock),
+        brake=ReadBrake(traffic=TableTraffic(table), clock=clock),
     )
 
 

@@ -24,6 +24,7 @@ from hooktrace.registry_ports import EndpointStore, Page, ProjectStore, PurgeSto
 from hooktrace.usecases.amend import VersionCheck, amend, current, remove
 from hooktrace.usecases.endpoint_life import EndpointLife
 from hooktrace.usecases.guard_endpoints import opened_endpoint, sealed_endpoint
+from hooktrace.usecases.read_brake import BrakeReport, ReadBrake
 from hooktrace.usecases.read_health import HealthReport, ReadHealth
 from hooktrace.usecases.signing_keys import (
     NO_KEYS,
@@ -58,6 +59,7 @@ class EndpointDesk:
     life: EndpointLife = field(kw_only=True)
     stopping: StopDeliveries = field(kw_only=True)
     health: ReadHealth = field(kw_only=True)
+    brake: ReadBrake = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,11 @@ def get_endpoint(project_id: str, endpoint_id: str, *, desk: EndpointDesk) -> En
 def read_health(endpoint: Endpoint, *, desk: EndpointDesk) -> HealthReport:
     """How the endpoint fares. Raises Unavailable."""
     return desk.health.of(endpoint)
+
+
+def read_brake(endpoint: Endpoint, *, desk: EndpointDesk) -> BrakeReport:
+    """What holds deliveries to the endpoint now. Raises Unavailable."""
+    return desk.brake.of(endpoint)
 
 
 def list_endpoints(

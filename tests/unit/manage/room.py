@@ -21,6 +21,7 @@ from hooktrace.adapters.memory.table import MemoryTable
 from hooktrace.adapters.registry.registry import Registry, registry_on
 from hooktrace.adapters.system import SystemChance
 from hooktrace.adapters.trace_cache.none import NoTraceCache
+from hooktrace.adapters.traffic import TableTraffic
 from hooktrace.adapters.vault import EnvelopeVault
 from hooktrace.api.http import Authenticator, make_handler
 from hooktrace.domain.filters import FilterEvent
@@ -32,6 +33,7 @@ from hooktrace.usecases.keep_audit import AuditDesk
 from hooktrace.usecases.manage_endpoints import EndpointDesk
 from hooktrace.usecases.manage_projects import ProjectDesk, create_project
 from hooktrace.usecases.manage_subscriptions import SubscriptionDesk
+from hooktrace.usecases.read_brake import ReadBrake
 from hooktrace.usecases.read_health import ReadHealth
 from hooktrace.usecases.read_trace import ReadTrace
 from hooktrace.usecases.replay_event import ReplayEvent
@@ -219,6 +221,7 @@ def endpoint_desk(
             chance=chance,
         ),
         health=ReadHealth(healths=healths, ledger=ledger, lists=lists, clock=clock),
+        brake=ReadBrake(traffic=TableTraffic(table), clock=clock),
     )
 
 

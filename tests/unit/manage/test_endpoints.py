@@ -118,6 +118,8 @@ def test_an_endpoint_is_made_and_read_but_its_secret_is_shown_once(room: Room) -
     assert seen.headers["etag"] == '"v1"'
     assert seen.json == {
         "health": UNTRIED,
+        "lane": "fast",
+        "brake": {"requests_under_way": None, "next_turn_at": None},
         "id": made.json["id"],
         "url": URL,
         "state": "enabled",
