@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hooktrace.api.auth import SECRET_BYTES, hash_secret, make_token
-from hooktrace.ports import TraceForgetter
+from hooktrace.reading_ports import TraceForgetter
 from hooktrace.usecases.expunge_event import ExpungeEvent
 from hooktrace.usecases.keep_audit import AuditDesk
 from hooktrace.usecases.manage_endpoints import EndpointDesk

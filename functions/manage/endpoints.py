@@ -6,7 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from functions.manage.answers import (
+from functions.manage.contract import EndpointCreate, EndpointPage, EndpointPatch, GivenSecrets
+from functions.manage.cursors import read_cursor, write_cursor
+from functions.manage.desks import Wired
+from functions.manage.endpoint_answers import (
     EnabledEndpoint,
     EndpointDetail,
     EndpointList,
@@ -18,9 +21,6 @@ from functions.manage.answers import (
     health_view,
     secret_view,
 )
-from functions.manage.contract import EndpointCreate, EndpointPage, EndpointPatch, GivenSecrets
-from functions.manage.cursors import read_cursor, write_cursor
-from functions.manage.desks import Wired
 from functions.manage.reading import created, if_match, not_modified, path_id, tagged
 from hooktrace.api.http import Request, Response, Route, read_json, read_query
 from hooktrace.domain.endpoint_auth import BasicAuth, ClientCredentials, EndpointAuth

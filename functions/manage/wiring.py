@@ -26,7 +26,7 @@ from hooktrace.adapters.trace_cache.none import NoTraceCache
 from hooktrace.adapters.traffic import TableTraffic
 from hooktrace.adapters.vault import EnvelopeVault
 from hooktrace.api.auth import Authenticator
-from hooktrace.ports import TraceForgetter
+from hooktrace.reading_ports import TraceForgetter
 from hooktrace.usecases.endpoint_life import EndpointLife
 from hooktrace.usecases.expunge_event import ExpungeEvent
 from hooktrace.usecases.keep_audit import AuditDesk

@@ -21,7 +21,7 @@ from hooktrace.adapters.system import SystemChance, SystemClock
 from hooktrace.adapters.trace_cache.none import NoTraceCache
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.ids import EventId, ProjectId
-from hooktrace.ports import TraceForgetter
+from hooktrace.reading_ports import TraceForgetter
 from hooktrace.usecases.cached_projects import CachedProjects
 from hooktrace.usecases.keep_stats import KeepStats
 from hooktrace.usecases.roll_up_events import RollUpEvents

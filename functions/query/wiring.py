@@ -20,7 +20,7 @@ from hooktrace.adapters.system import SystemChance, SystemClock
 from hooktrace.adapters.trace_cache.none import NoTraceCache
 from hooktrace.adapters.waiters import TableWaiters
 from hooktrace.api.auth import Authenticator
-from hooktrace.ports import TraceCache
+from hooktrace.reading_ports import TraceCache
 from hooktrace.usecases.await_outcome import AwaitOutcome
 from hooktrace.usecases.cached_projects import CachedProjects
 from hooktrace.usecases.cached_traces import CachedTraces

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hooktrace.domain.attempts import OutgoingRequest, RawAnswer, SendResult
-from hooktrace.domain.confidential import Sealed
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
-from hooktrace.domain.endpoint_health import EndpointHealth
 from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import DeliveryId, EndpointId, EventId, OperationId, ProjectId
-from hooktrace.domain.listing import RecordKind
 from hooktrace.domain.messages import Task
-from hooktrace.domain.traffic import Traffic
 
 if TYPE_CHECKING:
     from hooktrace.domain.stats import RollUp, RollUpKey
@@ -111,43 +107,6 @@ class AttemptShelf(Protocol):
         ...
 
 
-class EndpointHealths(Protocol):
-    """How endpoints fare. Both methods raise Unavailable when the store does not answer."""
-
-    def healths(
-        self, refs: Iterable[tuple[ProjectId, EndpointId]]
-    ) -> dict[EndpointId, EndpointHealth]:
-        """Those that are kept, read strongly consistent."""
-        ...
-
-    def write_health(self, after: EndpointHealth, before: EndpointHealth) -> EndpointHealth | None:
-        """Puts `after` in the place of `before` (version 0: nothing is there yet).
-
-        None when done. Otherwise what stands there, version 0 when nothing does.
-        """
-        ...
-
-
-EndpointKey = tuple[ProjectId, EndpointId]
-
-
-class EndpointTraffic(Protocol):
-    """What is known about the traffic to endpoints: slots, permits, lane. Raises Unavailable."""
-
-    def read(self, keys: Iterable[EndpointKey]) -> dict[EndpointKey, Traffic]:
-        """Of all of the endpoints, strongly consistent; version 0 where nothing is stored."""
-        ...
-
-
-class TrafficStore(EndpointTraffic, Protocol):
-    """The same, with conditional writes."""
-
-    def replace(self, key: EndpointKey, after: Traffic, *, before: Traffic) -> Traffic | None:
-        """Stores `after` if `before` still stands; None when it did (or this write was made
-        already), else what stands there now."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class KeyClaim:
     """What an idempotency key stands for: an event, the bytes it came with, until when (s)."""
@@ -192,68 +151,6 @@ class LedgerScan(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """One sorted row of records: a shard of a project, or one partition of an index.
-
-    `name` is the key of the index (a status or an endpoint id), `shard` None where it has none.
-    """
-
-    project_id: ProjectId
-    kind: RecordKind
-    shard: int | None
-    index: Literal["attention", "by_endpoint"] | None = None
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LaneRead:
-    """Up to `limit` entries of a lane with low <= place < high (see `hooktrace.domain.listing`)."""
-
-    lane: Lane
-    low: str
-    high: str
-    limit: int
-    descending: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A record in a lane. An index knows its place only; its record must be read."""
-
-    place: str
-    record: Record | None
-
-
-@dataclass(frozen=True, slots=True)
-class LaneRows:
-    """What a read of a lane found, in its order.
-
-    `entries` are all there are up to `edge`, where the next read goes on (None: the lane ended).
-    `rows` counts what was looked at, also what was not of the kind asked for.
-    """
-
-    entries: list[Entry]
-    edge: str | None
-    rows: int
-
-
-class LedgerLists(Protocol):
-    """Sorted reads for lists: shards strongly consistent, indexes with some delay."""
-
-    def read(self, reads: Sequence[LaneRead]) -> list[LaneRows]:
-        """One Query for each, in any order or at the same time; answers in the order given."""
-        ...
-
-
-class CursorKeys(Protocol):
-    """The key that signs the cursors of lists, the same for every instance."""
-
-    def cursor_key(self) -> bytes:
-        """32 secret bytes; made at the first use."""
-        ...
-
-
 class StatsStore(Protocol):
     """Roll-ups of statistics. Every method raises Unavailable when the store does not answer."""
 
@@ -269,73 +166,6 @@ class StatsStore(Protocol):
         self, project: ProjectId, lane: int, endpoint: EndpointId | None, first: int, last: int
     ) -> list[RollUp]:
         """The roll-ups of these days (counted from 1970), both ends included; one Query."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class KeptTrace:
-    """A trace that has come to its end: the event, its packed payload, all its deliveries."""
-
-    event: EventRecord
-    packed: bytes | None
-    deliveries: tuple[DeliveryRecord, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """This project has no such event."""
-
-
-class TraceForgetter(Protocol):
-    """Makes sure that nothing older of some events is shown any more."""
-
-    def forget(self, refs: Iterable[tuple[ProjectId, EventId]]) -> None:
-        """Nothing of these events is kept, nor will be for `FORGOTTEN_SECONDS`.
-
-        Raises Unavailable when that is not certain.
-        """
-        ...
-
-
-class TraceCache(TraceForgetter, Protocol):
-    """Ended traces, and ids that lead nowhere. It may forget anything at any time.
-
-    `get` and `keep` never raise: without the cache everything is read from the ledger.
-    """
-
-    def get(self, project: ProjectId, event: EventId) -> KeptTrace | Absent | None:
-        """What is kept of an event; None when nothing is."""
-        ...
-
-    def keep(
-        self, project: ProjectId, event: EventId, found: KeptTrace | Absent, *, seconds: int
-    ) -> None:
-        """Keeps what was read, unless something is kept or the event was forgotten of late."""
-        ...
-
-
-FORGOTTEN_SECONDS = 60
-"""Longer than a call of any room behind the API lasts (29 s), twice: see ADR 0008."""
-
-
-@dataclass(frozen=True, slots=True)
-class WaiterSlot:
-    """The right to hold a request open; `token` says whose it is."""
-
-    project_id: ProjectId
-    number: int
-    token: str
-
-
-class WaiterSlots(Protocol):
-    """How many requests of a project may wait at once, over all instances. Raises Unavailable."""
-
-    def take(self, project: ProjectId, *, now_ms: int, until_ms: int) -> WaiterSlot | None:
-        """A slot until `until_ms`, or None when the project has none left."""
-        ...
-
-    def release(self, slot: WaiterSlot) -> None:
-        """Gives a slot back. One that is not given back is free again after its time."""
         ...
 
 
@@ -360,17 +190,6 @@ class Fetcher(Protocol):
     """Makes one HTTP request whose answer is needed in full, by the same rules as a Sender."""
 
     def fetch(self, request: OutgoingRequest) -> RawAnswer: ...
-
-
-class Vault(Protocol):
-    """Seals confidential texts and opens them. Both methods raise Unavailable.
-
-    `place` says what a text is for; it opens in the project and the place that it was sealed for.
-    """
-
-    def seal(self, project_id: str, place: str, text: str) -> Sealed: ...
-
-    def open(self, project_id: str, place: str, sealed: Sealed) -> str: ...
 
 
 class Clock(Protocol):

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.arch.sources import ROOMS, imports, python_files, tree, under
+from tests.arch.sources import ROOMS, imports, python_files, tracked, tree, under
 
-DOMAIN, PORTS = "hooktrace.domain", "hooktrace.ports"
-REGISTRY_PORTS = "hooktrace.registry_ports"
-OPERATION_PORTS = "hooktrace.operation_ports"
+DOMAIN = "hooktrace.domain"
+PORT_FILES = [path for path in tracked() if path.match("shared/hooktrace/*ports.py")]
+PORTS = tuple(f"hooktrace.{path.stem}" for path in PORT_FILES)
 USECASES, ADAPTERS = "hooktrace.usecases", "hooktrace.adapters"
 LIBRARIES = ("boto3", "botocore", "httpx", "aws_lambda_powertools", "aws_cdk")
 DOMAIN_LIBRARIES = {"pydantic", "pydantic_core", "annotated_types", "typing_extensions", "re2"}
@@ -42,17 +42,11 @@ def test_the_domain_is_pure(path: Path) -> None:
             assert not any(under(name, impure) for impure in IMPURE), f"{path} imports {name}"
 
 
-@_named(
-    python_files(
-        "shared/hooktrace/ports.py",
-        "shared/hooktrace/registry_ports.py",
-        "shared/hooktrace/operation_ports.py",
-    )
-)
+@_named(PORT_FILES)
 def test_ports_know_the_domain_alone(path: Path) -> None:
     for name in imports(path):
         if under(name, "hooktrace"):
-            assert any(under(name, p) for p in (DOMAIN, PORTS, REGISTRY_PORTS)), name
+            assert any(under(name, p) for p in (DOMAIN, *PORTS)), name
         assert not any(under(name, library) for library in LIBRARIES), name
 
 
@@ -60,7 +54,7 @@ def test_ports_know_the_domain_alone(path: Path) -> None:
 def test_use_cases_know_ports_and_domain_alone(path: Path) -> None:
     for name in imports(path):
         if under(name, "hooktrace"):
-            allowed = (DOMAIN, PORTS, REGISTRY_PORTS, OPERATION_PORTS, USECASES)
+            allowed = (DOMAIN, *PORTS, USECASES)
             assert any(under(name, package) for package in allowed), f"{path} imports {name}"
         assert not any(under(name, library) for library in LIBRARIES), f"{path} imports {name}"
         assert not under(name, "functions"), f"{path} imports {name}"

@@ -10,7 +10,7 @@ import pytest
 from hooktrace.adapters.memory.trace_cache import MemoryTraceCache
 from hooktrace.adapters.trace_cache.valkey import ValkeyTraceCache, connect
 from hooktrace.domain.ids import EventId, ProjectId
-from hooktrace.ports import Absent, KeptTrace, TraceCache
+from hooktrace.reading_ports import Absent, KeptTrace, TraceCache
 from tests.valkey_server import server
 from tests.world import FakeClock, World
 

@@ -16,7 +16,7 @@ from hooktrace.adapters.traffic import TableTraffic
 from hooktrace.domain.ids import EndpointId, ProjectId, ulid
 from hooktrace.domain.registry import RateLimit
 from hooktrace.domain.traffic import Ask, Go, Permit, Traffic, admit
-from hooktrace.ports import EndpointKey
+from hooktrace.endpoint_ports import EndpointKey
 
 FULL = Traffic(
     version=1,

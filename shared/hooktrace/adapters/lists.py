@@ -12,7 +12,8 @@ from hooktrace.adapters.tables import Put, Table
 from hooktrace.domain.ids import ULID_LENGTH
 from hooktrace.domain.list_cursor import KEY_BYTES
 from hooktrace.domain.listing import LAST
-from hooktrace.ports import Entry, Lane, LaneRead, LaneRows, Record
+from hooktrace.ports import Record
+from hooktrace.reading_ports import Entry, Lane, LaneRead, LaneRows
 
 CURSOR_KEY: Key = ("LISTS", "cursor-key")
 

@@ -19,7 +19,7 @@ from hooktrace.adapters.items import Item, Key
 from hooktrace.adapters.tables import Change, Put, Table
 from hooktrace.domain.registry import RateLimit
 from hooktrace.domain.traffic import Permit, Traffic
-from hooktrace.ports import EndpointKey
+from hooktrace.endpoint_ports import EndpointKey
 
 SORT_KEY = "T"
 

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from hooktrace.adapters.items import Item, Key, next_version
 from hooktrace.adapters.tables import Change, Put, Refused, Table
 from hooktrace.domain.ids import ProjectId
-from hooktrace.ports import Chance, WaiterSlot
+from hooktrace.ports import Chance
+from hooktrace.reading_ports import WaiterSlot
 
 TRIES = 3
 

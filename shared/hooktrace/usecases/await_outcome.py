@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.ids import EventId, ProjectId
 from hooktrace.domain.states import EVENT_ENDS, EventStatus
-from hooktrace.ports import Clock, Ledger, WaiterSlot, WaiterSlots
+from hooktrace.ports import Clock, Ledger
+from hooktrace.reading_ports import WaiterSlot, WaiterSlots
 
 MAX_SECONDS = 25
 FIRST_PAUSE = 0.1

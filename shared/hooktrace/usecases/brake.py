@@ -20,7 +20,8 @@ from hooktrace.domain.traffic import (
     mark_hung,
     note_fast,
 )
-from hooktrace.ports import Chance, Clock, EndpointKey, TrafficStore
+from hooktrace.endpoint_ports import EndpointKey, TrafficStore
+from hooktrace.ports import Chance, Clock
 from hooktrace.usecases.delivery_jobs import Job
 
 T = TypeVar("T")

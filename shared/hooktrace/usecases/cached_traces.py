@@ -19,7 +19,8 @@ from hooktrace.domain.deliveries import DeliveryRecord
 from hooktrace.domain.events import Payload
 from hooktrace.domain.ids import EventId, ProjectId, parse_event_id
 from hooktrace.domain.states import DELIVERY_ENDS, EVENT_ENDS, DeliveryStatus, roll_up
-from hooktrace.ports import FORGOTTEN_SECONDS, Absent, Clock, KeptTrace, TraceCache
+from hooktrace.ports import Clock
+from hooktrace.reading_ports import FORGOTTEN_SECONDS, Absent, KeptTrace, TraceCache
 from hooktrace.usecases.read_trace import ReadTrace, Trace
 
 TRACE_SECONDS = 300

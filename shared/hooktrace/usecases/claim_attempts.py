@@ -14,7 +14,8 @@ from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS
 from hooktrace.domain.states import DELIVERY_ENDS, DeliveryStatus
 from hooktrace.domain.traffic import Go, Wait
-from hooktrace.ports import AttemptShelf, Chance, Clock, EndpointKey, Ledger, Lost, TaskQueue, Write
+from hooktrace.endpoint_ports import EndpointKey
+from hooktrace.ports import AttemptShelf, Chance, Clock, Ledger, Lost, TaskQueue, Write
 from hooktrace.usecases import brake
 from hooktrace.usecases.brake import Brake, LaneName, lease_ms
 from hooktrace.usecases.delivery_jobs import (

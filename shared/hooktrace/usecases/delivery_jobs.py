@@ -14,7 +14,8 @@ from hooktrace.domain.registry import Endpoint
 from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS
 from hooktrace.domain.states import DeliveryStatus
 from hooktrace.domain.traffic import Go, Wait
-from hooktrace.ports import EndpointKey, TaskQueue
+from hooktrace.endpoint_ports import EndpointKey
+from hooktrace.ports import TaskQueue
 from hooktrace.usecases.attempt_facts import AttemptFacts
 
 QUEUED = frozenset({DeliveryStatus.PENDING, DeliveryStatus.RETRYING})

@@ -28,7 +28,8 @@ from hooktrace.domain.endpoint_health import (
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.ids import EndpointId, ProjectId
 from hooktrace.domain.registry import DisabledReason, Endpoint, NotFound, VersionConflict
-from hooktrace.ports import Chance, Clock, EndpointHealths
+from hooktrace.endpoint_ports import EndpointHealths
+from hooktrace.ports import Chance, Clock
 
 TRIES = 5
 TRUSTED_MS = 10_000

@@ -8,7 +8,8 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 
 from hooktrace.domain.attempts import SendResult
 from hooktrace.domain.traffic import SLOW_AFTER_MS
-from hooktrace.ports import Clock, EndpointKey, Sender
+from hooktrace.endpoint_ports import EndpointKey
+from hooktrace.ports import Clock, Sender
 from hooktrace.usecases.delivery_jobs import Job
 
 FLUSH_SECONDS = 0.02
@@ -72,7 +73,7 @@ class Flights:
             more, _ = wait(flying, timeout=FLUSH_SECONDS)
             done |= more
         results = {}
-        for future in done:
+        for future in [one for one in self._begun if one in done]:  # in the order of their begin
             position, job, _ = self._begun.pop(future)
             self._keys[job.key] -= 1
             results[position] = future.result()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hooktrace.domain.confidential import Confidential, Sealed
 from hooktrace.domain.endpoint_secrets import with_secrets_changed
 from hooktrace.domain.registry import Endpoint
-from hooktrace.ports import Vault
+from hooktrace.endpoint_ports import Vault
 
 
 def sealed_endpoint(endpoint: Endpoint, vault: Vault) -> Endpoint:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from hooktrace.domain.ids import ProjectId
 from hooktrace.domain.list_cursor import Progress, read_cursor, scope_of, write_cursor
 from hooktrace.domain.listing import Filters, edge_ms, stretch_of, window
-from hooktrace.ports import Clock, CursorKeys, Ledger, LedgerLists, Payloads, Record
+from hooktrace.ports import Clock, Ledger, Payloads, Record
+from hooktrace.reading_ports import CursorKeys, LedgerLists
 from hooktrace.usecases.merge_lanes import MORE_READS, MOST_ROWS
 from hooktrace.usecases.select_records import Projects, SelectRecords
 

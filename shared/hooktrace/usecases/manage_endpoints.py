@@ -19,7 +19,8 @@ from hooktrace.domain.registry import (
 )
 from hooktrace.domain.retry import DEFAULT_SCHEDULE
 from hooktrace.domain.targets import parse_target
-from hooktrace.ports import Clock, Vault
+from hooktrace.endpoint_ports import Vault
+from hooktrace.ports import Clock
 from hooktrace.registry_ports import EndpointStore, Page, ProjectStore, PurgeStore, Stop
 from hooktrace.usecases.amend import VersionCheck, amend, current, remove
 from hooktrace.usecases.endpoint_life import EndpointLife

@@ -23,13 +23,7 @@ from hooktrace.domain.operations import (
     resumed,
 )
 from hooktrace.operation_ports import OperationPages, OperationStore
-from hooktrace.ports import (
-    Chance,
-    Clock,
-    IdempotencyKeys,
-    KeyClaim,
-    TaskQueue,
-)
+from hooktrace.ports import Chance, Clock, IdempotencyKeys, KeyClaim, TaskQueue
 from hooktrace.usecases.cached_projects import ProjectSource
 
 DAY_SECONDS = 86_400

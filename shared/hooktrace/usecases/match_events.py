@@ -20,16 +20,7 @@ from hooktrace.domain.matching import DiscardReason, SubscriptionIndex, discard_
 from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, fits_message
 from hooktrace.domain.states import EVENT_ENDS, EventStatus, check_event
 from hooktrace.domain.strict_json import parse_value
-from hooktrace.ports import (
-    Chance,
-    Clock,
-    Ledger,
-    Lost,
-    Payloads,
-    TaskQueue,
-    Write,
-    Written,
-)
+from hooktrace.ports import Chance, Clock, Ledger, Lost, Payloads, TaskQueue, Write, Written
 from hooktrace.usecases.cached_projects import ProjectSource
 from hooktrace.usecases.ingest_events import DAY_SECONDS
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hooktrace.domain.listing import Stretch
-from hooktrace.ports import Entry, Lane, LaneRead, LedgerLists
+from hooktrace.reading_ports import Entry, Lane, LaneRead, LedgerLists
 
 MOST_ROWS = 1_000
 """So many rows are looked at for one page (one event's rows are finished beyond that)."""

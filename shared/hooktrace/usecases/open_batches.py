@@ -12,7 +12,8 @@ from hooktrace.domain.ids import DeliveryId, ProjectId, bare, delivery_id
 from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.registry import Endpoint
 from hooktrace.domain.traffic import AHEAD_MS
-from hooktrace.ports import Chance, Clock, EndpointKey, Ledger, TrafficStore
+from hooktrace.endpoint_ports import EndpointKey, TrafficStore
+from hooktrace.ports import Chance, Clock, Ledger
 from hooktrace.usecases.brake import Brake, LaneName, is_limited
 from hooktrace.usecases.cached_projects import ProjectSource
 from hooktrace.usecases.delivery_jobs import Done, Job, PutBack

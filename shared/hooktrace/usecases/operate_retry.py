@@ -12,15 +12,7 @@ from hooktrace.domain.ids import DeliveryId, EventId
 from hooktrace.domain.messages import Task
 from hooktrace.domain.operations import Operation, OperationItem
 from hooktrace.domain.registry import Endpoint
-from hooktrace.ports import (
-    AttemptShelf,
-    Chance,
-    Clock,
-    Ledger,
-    Lost,
-    TaskQueue,
-    Write,
-)
+from hooktrace.ports import AttemptShelf, Chance, Clock, Ledger, Lost, TaskQueue, Write
 from hooktrace.registry_ports import EndpointReader
 from hooktrace.usecases.match_events import deliver_task
 

@@ -10,7 +10,8 @@ from hooktrace.domain.ids import EventId, ProjectId
 from hooktrace.domain.outgoing import outgoing_request
 from hooktrace.domain.registry import Endpoint
 from hooktrace.domain.trace_context import child_traceparent
-from hooktrace.ports import Chance, Ledger, Payloads, Vault
+from hooktrace.endpoint_ports import Vault
+from hooktrace.ports import Chance, Ledger, Payloads
 from hooktrace.usecases.cached_projects import ProjectSource
 from hooktrace.usecases.delivery_jobs import Job
 from hooktrace.usecases.guard_endpoints import opened_endpoint

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from hooktrace.domain.ids import EndpointId, ProjectId
 from hooktrace.domain.registry import Endpoint
-from hooktrace.ports import Clock, EndpointTraffic
+from hooktrace.endpoint_ports import EndpointTraffic
+from hooktrace.ports import Clock
 
 
 @dataclass(frozen=True, slots=True)

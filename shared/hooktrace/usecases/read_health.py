@@ -12,7 +12,9 @@ from hooktrace.domain.endpoint_health import EndpointHealth, Failure, HealthStat
 from hooktrace.domain.ids import EndpointId, ProjectId, delivery_id, lowest_ulid
 from hooktrace.domain.listing import FIRST, LAST
 from hooktrace.domain.registry import Endpoint
-from hooktrace.ports import Clock, EndpointHealths, Lane, LaneRead, Ledger, LedgerLists
+from hooktrace.endpoint_ports import EndpointHealths
+from hooktrace.ports import Clock, Ledger
+from hooktrace.reading_ports import Lane, LaneRead, LedgerLists
 
 NEWEST = 10
 """How many of its deliveries are looked at for the last success and the last failure."""

@@ -8,7 +8,8 @@ from typing import Protocol
 from hooktrace.domain.ids import ProjectId
 from hooktrace.domain.listing import Filters, Source, Stretch, choose_source
 from hooktrace.domain.registry import Project
-from hooktrace.ports import Clock, Lane, Ledger, LedgerLists, Payloads, Record
+from hooktrace.ports import Clock, Ledger, Payloads, Record
+from hooktrace.reading_ports import Lane, LedgerLists
 from hooktrace.usecases.merge_lanes import MORE_READS, MOST_ROWS, MergedLanes
 from hooktrace.usecases.walk_ledger import Walk
 

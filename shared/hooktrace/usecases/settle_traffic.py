@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from hooktrace.domain.attempts import AttemptOutcome, SendResult
 from hooktrace.domain.traffic import FAST_MS, SLOW_AFTER_MS, Go
-from hooktrace.ports import EndpointKey
+from hooktrace.endpoint_ports import EndpointKey
 from hooktrace.usecases.brake import Over
 from hooktrace.usecases.delivery_jobs import Job
 from hooktrace.usecases.open_batches import Batch

@@ -13,7 +13,8 @@ from hooktrace.domain.ids import DeliveryId, EndpointId, ProjectId, bare, delive
 from hooktrace.domain.listing import FIRST, LAST
 from hooktrace.domain.registry import Endpoint, Project
 from hooktrace.domain.states import DeliveryStatus
-from hooktrace.ports import Chance, Clock, Lane, LaneRead, Ledger, LedgerLists, Write, Written
+from hooktrace.ports import Chance, Clock, Ledger, Write, Written
+from hooktrace.reading_ports import Lane, LaneRead, LedgerLists
 from hooktrace.registry_ports import Stop, StopStore
 from hooktrace.usecases.endpoint_life import EndpointLife
 

@@ -15,16 +15,7 @@ from hooktrace.domain.ids import DeliveryId, EventId, ProjectId, bare, delivery_
 from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, OperateTaskV1, Task, decode
 from hooktrace.domain.registry import Project
 from hooktrace.domain.states import DELIVERY_ENDS, DeliveryStatus, EventStatus, check_event
-from hooktrace.ports import (
-    Chance,
-    Clock,
-    Ledger,
-    LedgerScan,
-    Payloads,
-    TaskQueue,
-    Write,
-    Written,
-)
+from hooktrace.ports import Chance, Clock, Ledger, LedgerScan, Payloads, TaskQueue, Write, Written
 from hooktrace.usecases.delivery_jobs import queue_delay, unborn_record
 from hooktrace.usecases.ingest_events import match_task
 from hooktrace.usecases.match_events import deliver_task, planned

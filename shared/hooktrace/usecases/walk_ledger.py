@@ -20,7 +20,8 @@ from hooktrace.domain.ids import (
 )
 from hooktrace.domain.listing import Filters, Source, Stretch
 from hooktrace.domain.states import EVENT_ENDS
-from hooktrace.ports import Entry, Ledger, Payloads, Record
+from hooktrace.ports import Ledger, Payloads, Record
+from hooktrace.reading_ports import Entry
 from hooktrace.usecases.delivery_jobs import unborn_record
 from hooktrace.usecases.match_events import planned
 from hooktrace.usecases.merge_lanes import MergedLanes

@@ -24,7 +24,7 @@ from hooktrace.adapters.trace_cache.valkey import (
 from hooktrace.adapters.trace_cache.values import FORGOTTEN, MOST_BYTES, encode
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.ids import EventId, ProjectId
-from hooktrace.ports import FORGOTTEN_SECONDS, Absent, KeptTrace
+from hooktrace.reading_ports import FORGOTTEN_SECONDS, Absent, KeptTrace
 from tests.conformance.test_trace_cache import kept_trace, ref
 from tests.valkey_server import server
 from tools.emulator import free_port

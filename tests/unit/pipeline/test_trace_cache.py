@@ -15,7 +15,7 @@ from hooktrace.adapters.records import changed_after_the_end
 from hooktrace.adapters.tables import Change
 from hooktrace.domain.ids import EventId, ProjectId
 from hooktrace.domain.states import EventStatus
-from hooktrace.ports import FORGOTTEN_SECONDS
+from hooktrace.reading_ports import FORGOTTEN_SECONDS
 from hooktrace.usecases.cached_traces import (
     ABSENT_SECONDS,
     FILL_SECONDS,

@@ -12,7 +12,7 @@ from hooktrace.adapters.waiters import TableWaiters, slot_key
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.ids import EventId, ProjectId
 from hooktrace.domain.states import EventStatus
-from hooktrace.ports import WaiterSlot
+from hooktrace.reading_ports import WaiterSlot
 from hooktrace.usecases.await_outcome import AwaitOutcome, Waited
 from tests.whole_api import WholeApi
 from tests.world import FakeChance, WorkerDied, World

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from hooktrace.adapters.trace_cache.values import FORGOTTEN, decode, encode
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.ids import EventId, ProjectId
-from hooktrace.ports import FORGOTTEN_SECONDS, Absent, Clock, KeptTrace
+from hooktrace.ports import Clock
+from hooktrace.reading_ports import FORGOTTEN_SECONDS, Absent, KeptTrace
 
 
 class MemoryTraceCache:

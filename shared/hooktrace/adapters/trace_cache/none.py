@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hooktrace.domain.ids import EventId, ProjectId
-from hooktrace.ports import Absent, KeptTrace
+from hooktrace.reading_ports import Absent, KeptTrace
 
 
 class NoTraceCache:

@@ -22,7 +22,7 @@ from redis.retry import Retry
 from hooktrace.adapters.trace_cache.values import FORGOTTEN, decode, encode
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.ids import EventId, ProjectId
-from hooktrace.ports import FORGOTTEN_SECONDS, Absent, KeptTrace
+from hooktrace.reading_ports import FORGOTTEN_SECONDS, Absent, KeptTrace
 
 CONNECT_SECONDS = 0.25
 COMMAND_SECONDS = 0.1

@@ -16,7 +16,7 @@ from hooktrace.adapters.items import Item, delivery_item, delivery_record, event
 from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.events import Payload
 from hooktrace.domain.ids import EventId, ProjectId
-from hooktrace.ports import Absent, KeptTrace
+from hooktrace.reading_ports import Absent, KeptTrace
 
 FORGOTTEN, ABSENT, TRACE = b"X", b"A", b"T"
 MOST_BYTES = 64 * 1024
