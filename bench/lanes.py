@@ -3,7 +3,8 @@
 Real threads, the real sender, a real receiver (a process of its own), and the in-memory table
 and queues that pass the conformance suite. Workers are as many as the mappings of the stack
 allow, each with its own threads. Phases without and with hanging endpoints alternate in one run;
-only deliveries to the endpoints that never hang are measured.
+only deliveries to the endpoints that never hang are measured. Of each kind of phase the median
+p99 counts: a hiccup of the machine is in one of them, what hangs do is in all.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from tests.world import World
 ENDPOINTS = 20
 HANGING = 2
 PER_SECOND = 60
-PHASE_SECONDS = 9
-ROUNDS = 2
+PHASE_SECONDS = 7
+ROUNDS = 3
 TIMEOUT_SECONDS = 6
 FAST_WORKERS, SLOW_WORKERS = 50, 20
 FAST_BATCH, SLOW_BATCH = 10, 100
@@ -143,8 +144,8 @@ def phase(world: World, base: str, *, hang: bool) -> dict[str, float]:
     return queued
 
 
-def run(base: str) -> tuple[dict[bool, dict[str, float]], dict[str, float], int]:
-    """Times queued without and with hangs, times received, and what the slow lane took."""
+def run(base: str) -> tuple[dict[bool, list[dict[str, float]]], dict[str, float], int]:
+    """Times queued by phase without and with hangs, times received, what the slow lane took."""
     world = a_world()
     for number in range(ENDPOINTS):
         endpoint = world.endpoint(f"{base}/e{number}", timeout_seconds=TIMEOUT_SECONDS)
@@ -155,11 +156,11 @@ def run(base: str) -> tuple[dict[bool, dict[str, float]], dict[str, float], int]
     ]
     for lane in lanes:
         lane.start()
-    queued: dict[bool, dict[str, float]] = {False: {}, True: {}}
+    queued: dict[bool, list[dict[str, float]]] = {False: [], True: []}
     for _ in range(ROUNDS):
         for hang in (False, True):
-            queued[hang] |= phase(world, base, hang=hang)
-    wanted = queued[False].keys() | queued[True].keys()
+            queued[hang].append(phase(world, base, hang=hang))
+    wanted = {event for times in (*queued[False], *queued[True]) for event in times}
     received = _received(base, lambda found: wanted <= found.keys())
     for lane in lanes:
         lane.stop()
@@ -179,9 +180,10 @@ def _received(base: str, complete: Callable[[dict[str, float]], bool]) -> dict[s
     return found
 
 
-def _p99_ms(queued: dict[str, float], received: dict[str, float]) -> float:
-    waits = [(received[event] - at) * 1000 for event, at in queued.items()]
-    return statistics.quantiles(waits, n=100)[98]
+def _p99_ms(phases: list[dict[str, float]], received: dict[str, float]) -> float:
+    """The median of the phases' own 99th percentiles."""
+    waits = [[(received[e] - at) * 1000 for e, at in queued.items()] for queued in phases]
+    return statistics.median(statistics.quantiles(one, n=100)[98] for one in waits)
 
 
 def main() -> int:
@@ -193,7 +195,7 @@ def main() -> int:
         f"  {'others: p99 queue to wire, none hangs (ms)':44s} {without:8.1f}\n"
         f"  {'others: p99, 1 in 10 endpoints hangs (ms)':44s} {with_hangs:8.1f}\n"
         f"  {'ratio':44s} {ratio:8.2f}  budget {BUDGET:g}\n"
-        f"  {'deliveries measured':44s} {len(queued[False]) + len(queued[True]):8d}\n"
+        f"  {'deliveries measured':44s} {sum(map(len, (*queued[False], *queued[True]))):8d}\n"
         f"  {'messages that took the slow lane':44s} {slow:8d}\n"
     )
     return int(ratio > BUDGET)
