@@ -330,7 +330,11 @@ class World:
 
     def roll_up(self) -> RollUpEvents:
         return RollUpEvents(
-            ledger=self.ledger, payloads=self.ledger, clock=self.clock, chance=self.chance
+            ledger=self.ledger,
+            payloads=self.ledger,
+            projects=CachedProjects(self.registry.projects, self.clock),
+            clock=self.clock,
+            chance=self.chance,
         )
 
     def teller(self, **instead: Any) -> TellStatus:

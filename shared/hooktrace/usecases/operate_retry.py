@@ -146,6 +146,8 @@ class RetryItems:
         expires_s = event.expires_s
         if expires_s is not None and expires_s * 1000 <= self._clock.now_ms():
             return "expired"
+        if record.expunged or event.expunged_ms is not None:
+            return "data_expunged"
         return "" if record.endpoint_id in around.endpoints else "endpoint_deleted"
 
     def _was_asked(self, record: DeliveryRecord, operation: Operation) -> bool:
