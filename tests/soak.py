@@ -23,7 +23,8 @@ from hooktrace.domain.ids import EndpointId, ProjectId
 from hooktrace.domain.registry import Endpoint, RateLimit
 from hooktrace.domain.states import DELIVERY_ENDS, EVENT_ENDS
 from hooktrace.usecases.sweep import Ages
-from tests.world import WorkerDied, World, answer
+from tests.fakes import WorkerDied, answer
+from tests.world import World
 
 ENDPOINTS = 50
 FAN_OUT = 5

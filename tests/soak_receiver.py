@@ -18,8 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from hooktrace.adapters.http import HttpSender
 from hooktrace.domain.attempts import OutgoingRequest, SendResult
 from hooktrace.domain.registry import Endpoint
+from tests.fakes import WorkerDied
 from tests.soak import SCHEDULE, Chances, Soak
-from tests.world import WorkerDied
 from tools.receiver.behaviour import Step
 from tools.receiver.server import Received, Receiver
 

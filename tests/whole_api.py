@@ -22,7 +22,8 @@ from hooktrace.adapters.memory.trace_cache import MemoryTraceCache
 from hooktrace.api.http import Authenticator, Route, make_handler
 from hooktrace.domain.keys import Scope
 from hooktrace.usecases.manage_projects import ProjectDesk, create_project
-from tests.world import AtOnce, World
+from tests.fakes import AtOnce
+from tests.world import World
 from tools.openapi import ROOMS
 
 MAX_BODY_BYTES = 1 << 20

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import random
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +25,7 @@ from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.stats import TableStats, happenings
 from hooktrace.adapters.traffic import TableTraffic
 from hooktrace.adapters.vault import EnvelopeVault
-from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest, RawAnswer, SendResult
+from hooktrace.domain.attempts import OutgoingRequest, SendResult
 from hooktrace.domain.endpoint_health import LifeTimes
 from hooktrace.domain.events import EventRecord, Payload
 from hooktrace.domain.ids import ProjectId, ulid
@@ -68,109 +66,16 @@ from hooktrace.usecases.sweep import Ages, Sweep
 from hooktrace.usecases.tell_status import TellStatus
 from hooktrace.usecases.try_on_history import TryOnHistory
 from hooktrace.usecases.watch_operations import WatchOperations
-
-START_MS = 1_790_000_000_000
-
-
-class FakeClock:
-    """Time stands still until it is moved."""
-
-    def __init__(self, now_ms: int = START_MS) -> None:
-        self.ms = now_ms
-
-    def now_ms(self) -> int:
-        return self.ms
-
-    def advance(self, seconds: float) -> None:
-        self.ms += round(seconds * 1000)
+from tests.fakes import (
+    AtOnce,
+    FakeChance,
+    FakeClock,
+    ScriptedFetcher,
+    ScriptedSender,
+)
 
 
-class FakeChance:
-    """Repeatable randomness; `at` is the place within the jitter."""
-
-    def __init__(self, seed: int = 1, at: float = 0.5) -> None:
-        self.random = random.Random(seed)
-        self.at = at
-
-    def token(self) -> str:
-        return f"{self.random.getrandbits(48):x}"
-
-    def entropy(self) -> bytes:
-        return self.random.randbytes(10)
-
-    def fraction(self) -> float:
-        return self.at
-
-
-class AtOnce(Executor):
-    """Runs in the caller's thread."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
-
-
-class WorkerDied(BaseException):
-    """What `os._exit` is to a process: nothing after it runs."""
-
-
-def answer(status: int = 200, **more: Any) -> SendResult:
-    """The result of a request that was answered with `status`."""
-    good = 200 <= status < 300
-    fields: dict[str, Any] = {
-        "outcome": AttemptOutcome.SUCCESS if good else AttemptOutcome.HTTP_ERROR,
-        "reason": "" if good else f"The endpoint answered {status}.",
-        "status": status,
-        "response_headers": (),
-        "response_body": "ok",
-        "response_body_bytes": 2,
-        "response_truncated": False,
-        "address": "127.0.0.1:9",
-        "duration_ms": 7,
-        "parts_ms": {"connect": 1},
-        "retry_after": None,
-    }
-    return SendResult(**(fields | more))
-
-
-class ScriptedSender:
-    """Answers from a script per URL (the last entry repeats), and remembers every request."""
-
-    def __init__(self) -> None:
-        self.requests: list[OutgoingRequest] = []
-        self.script: dict[str, list[Any]] = {}
-
-    def send(self, request: OutgoingRequest) -> SendResult:
-        self.requests.append(request)
-        steps = self.script.get(request.url, [200])
-        step = steps.pop(0) if len(steps) > 1 else steps[0]
-        if callable(step):
-            step = step(request)
-        if isinstance(step, BaseException):
-            raise step
-        return answer(step) if isinstance(step, int) else step
-
-
-class ScriptedFetcher:
-    """A token endpoint for every URL: bodies by script (the last repeats), requests remembered."""
-
-    def __init__(self) -> None:
-        self.requests: list[OutgoingRequest] = []
-        self.script: list[Any] = [{"access_token": "token-1", "expires_in": 3600}]
-
-    def fetch(self, request: OutgoingRequest) -> RawAnswer:
-        self.requests.append(request)
-        step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        if isinstance(step, dict):
-            return RawAnswer(answer(200), json.dumps(step).encode())
-        if isinstance(step, int):
-            return RawAnswer(answer(step), b"{}")
-        assert isinstance(step, RawAnswer)
-        return step
-
-
-class _AnySender:
+class AnySender:
     """Whatever sender the world has at the time."""
 
     def __init__(self, world: World) -> None:
@@ -207,7 +112,7 @@ class World:
         self.sender: Any = ScriptedSender()
         self.fetcher = ScriptedFetcher()
         self.authorized = AuthorizedSender(
-            _AnySender(self), self.fetcher, clock=self.clock, monotonic=self.seconds
+            AnySender(self), self.fetcher, clock=self.clock, monotonic=self.seconds
         )
         self.pool: Executor = AtOnce()
         self.operate_queue = MemoryQueue(self.clock)
@@ -385,7 +290,11 @@ class World:
 
     def roll_up(self) -> RollUpEvents:
         return RollUpEvents(
-            ledger=self.ledger, payloads=self.ledger, clock=self.clock, chance=self.chance
+            ledger=self.ledger,
+            payloads=self.ledger,
+            projects=CachedProjects(self.registry.projects, self.clock),
+            clock=self.clock,
+            chance=self.chance,
         )
 
     def teller(self, **instead: Any) -> TellStatus:

@@ -26,6 +26,8 @@ class ProjectView(Shape):
     name: str
     allow_http: bool
     retention_days: int
+    failure_retention_days: int | None
+    """Null: as `retention_days`."""
     redact_actual: bool
     notifications: NotificationsView
     created_at: str
@@ -184,6 +186,7 @@ def project_view(project: Project) -> dict[str, object]:
         "name": project.name,
         "allow_http": project.allow_http,
         "retention_days": project.retention_days,
+        "failure_retention_days": project.failure_retention_days,
         "redact_actual": project.redact_actual,
         "notifications": {
             "kinds": list(project.notifications.chosen),

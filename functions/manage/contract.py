@@ -140,11 +140,14 @@ class Notifications(Shape):
 
 
 class ProjectPatch(Shape):
-    """`retention_days` counts from the event's arrival."""
+    """Settings of a project. A PATCH sets those that it names."""
 
     name: Name = "project"
     allow_http: bool = False
     retention_days: Annotated[int, Field(ge=1, le=365)] = 30
+    """So long events are kept, counted from their arrival."""
+    failure_retention_days: Annotated[int, Field(ge=1, le=365)] | None = None
+    """So long those that ended `failed` or `partial`: `retention_days` or more; null: the same."""
     redact_actual: bool = False
     notifications: Notifications = Field(default_factory=Notifications)
 

@@ -44,20 +44,31 @@ def _ledger() -> TableLedger:
 
 
 @cache
+def _projects() -> CachedProjects:
+    clock = SystemClock()
+    table = DynamoRegistryTable(client("dynamodb"), _settings().registry_table)
+    return CachedProjects(registry_on(table, _blobs(), clock.now_ms).projects, clock)
+
+
+@cache
 def roll_up_events() -> RollUpEvents:
     """The use case on the real adapters."""
-    ledger, clock, chance = _ledger(), SystemClock(), SystemChance()
-    return RollUpEvents(ledger=ledger, payloads=ledger, clock=clock, chance=chance)
+    ledger = _ledger()
+    return RollUpEvents(
+        ledger=ledger,
+        payloads=ledger,
+        projects=_projects(),
+        clock=SystemClock(),
+        chance=SystemChance(),
+    )
 
 
 @cache
 def tell_status() -> TellStatus:
     """The use case on the real adapters."""
     settings, clock = _settings(), SystemClock()
-    table = DynamoRegistryTable(client("dynamodb"), settings.registry_table)
-    registry = registry_on(table, _blobs(), clock.now_ms)
     return TellStatus(
-        projects=CachedProjects(registry.projects, clock),
+        projects=_projects(),
         bus=EventBus(client("events"), settings.bus_name),
         ledger=_ledger(),
         queue=SqsQueue(client("sqs"), settings.deliver_queue_url),

@@ -66,7 +66,13 @@ def sweep() -> Sweep:
                 settings.operate_dlq_url,
             )
         ],
-        roll_up=RollUpEvents(ledger=ledger, payloads=ledger, clock=clock, chance=chance),
+        roll_up=RollUpEvents(
+            ledger=ledger,
+            payloads=ledger,
+            projects=_registry().projects,
+            clock=clock,
+            chance=chance,
+        ),
         operations=WatchOperations(
             store=TableOperations(table),
             queue=SqsQueue(sqs, settings.operate_queue_url),

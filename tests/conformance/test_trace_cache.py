@@ -11,8 +11,9 @@ from hooktrace.adapters.memory.trace_cache import MemoryTraceCache
 from hooktrace.adapters.trace_cache.valkey import ValkeyTraceCache, connect
 from hooktrace.domain.ids import EventId, ProjectId
 from hooktrace.reading_ports import Absent, KeptTrace, TraceCache
+from tests.fakes import FakeClock
 from tests.valkey_server import server
-from tests.world import FakeClock, World
+from tests.world import World
 
 SECONDS = 300
 

@@ -19,9 +19,10 @@ from hooktrace.adapters.records import status_changes
 from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest, RawAnswer, SendResult
 from hooktrace.domain.notifications import notification_of
 from hooktrace.usecases.delivery_jobs import Attempted, PutBack
+from tests.fakes import answer
 from tests.inhabited import IDENTIFIER, kind_of, with_id
 from tests.whole_api import WholeApi
-from tests.world import World, answer
+from tests.world import World
 
 HEADER, PASSWORD, CLIENT_SECRET = "header-Mk1x-value", "password-Mk2x-ü", "client-Mk3x-secret"
 TOKEN = "access-Mk4x-token"

@@ -116,6 +116,10 @@ class EventRecord:
     def accepted_ms(self) -> int:
         return ulid_ms(self.id)
 
+    def has_expired(self, now_ms: int) -> bool:
+        """Whether it is over: hidden, also while DynamoDB has not deleted it yet."""
+        return self.expires_s is not None and self.expires_s * 1000 <= now_ms
+
     @property
     def attention(self) -> str | None:
         """The status under which the `attention` index lists this event, if any."""

@@ -11,11 +11,11 @@ from hooktrace.domain.ids import EndpointId, EventId, ProjectId, new_event_id
 from hooktrace.domain.notification_kinds import RESERVED
 from hooktrace.domain.notifications import Notification
 from hooktrace.domain.registry import DEFAULT_SHARDS, Project
+from hooktrace.domain.retention import expires_open_s
 from hooktrace.domain.states import EventStatus
 
 LOOK_AGAIN_MS = 60_000
 """When sweep looks whether what was planned got under way."""
-DAY_SECONDS = 86_400
 
 
 def operational_event_id(notification: Notification, project: Project) -> EventId:
@@ -56,7 +56,7 @@ def operational_event(
         plan=plan,
         plan_total=len(plan),
         due_ms=now_ms + LOOK_AGAIN_MS,
-        expires_s=now_ms // 1000 + project.retention_days * DAY_SECONDS,
+        expires_s=expires_open_s(now_ms, project),
         write_token=token,
     )
 

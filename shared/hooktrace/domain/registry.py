@@ -42,7 +42,10 @@ class VersionConflict(HooktraceError):  # noqa: N818 - named for what it says
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The unit of isolation. `redact_actual` keeps event values out of match reports."""
+    """The unit of isolation. `redact_actual` keeps event values out of match reports.
+
+    `failure_retention_days` is at least `retention_days`; None: the same.
+    """
 
     id: str
     name: str
@@ -50,9 +53,15 @@ class Project:
     shards: int = DEFAULT_SHARDS
     allow_http: bool = False
     retention_days: int = DEFAULT_RETENTION_DAYS
+    failure_retention_days: int | None = None
     redact_actual: bool = False
     notifications: NotificationChoice = DEFAULT_CHOICE
     version: int = 1
+
+    @property
+    def failure_days(self) -> int:
+        """How many days events are kept that failed, wholly or in part."""
+        return max(self.retention_days, self.failure_retention_days or 0)
 
 
 @dataclass(frozen=True, slots=True)

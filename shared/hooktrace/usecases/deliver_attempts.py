@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 
 from hooktrace.domain.attempts import AttemptOutcome, SendResult
 from hooktrace.domain.deliveries import DeliveryRecord
 from hooktrace.domain.delivery_steps import conclude
 from hooktrace.domain.errors import Unavailable
-from hooktrace.domain.ids import EndpointId
+from hooktrace.domain.ids import EndpointId, ulid_ms
 from hooktrace.domain.messages import DeliverTaskV1
+from hooktrace.domain.retention import Keeping, expires_ended_s, expires_open_s
 from hooktrace.domain.retry import DEFAULT_SCHEDULE, GONE_STATUS, RetryPolicy
+from hooktrace.domain.states import DeliveryStatus
 from hooktrace.ports import Chance, Clock, Ledger, Lost, Sender, TaskQueue, Write
 from hooktrace.usecases.attempt_facts import facts_of
 from hooktrace.usecases.brake import LaneName
@@ -172,7 +175,7 @@ class DeliverAttempts:
     ) -> DeliveryRecord | None:
         assert job.endpoint is not None
         schedule = job.endpoint.retry_schedule
-        return conclude(
+        after = conclude(
             job.record,
             number,
             result,
@@ -185,6 +188,18 @@ class DeliverAttempts:
             token=self._chance.token(),
             stop_reason=None if result.status == GONE_STATUS else stop,
         )
+        return None if after is None else _kept(after, job.keeping)
+
+
+def _kept(record: DeliveryRecord, keeping: Keeping | None) -> DeliveryRecord:
+    """The record with the expiry of where it stands: only a success is kept no longer."""
+    accepted_ms = ulid_ms(record.event_id)
+    expires_s = (
+        expires_ended_s(accepted_ms, keeping, failed=False, now_ms=record.updated_ms)
+        if record.status is DeliveryStatus.SUCCEEDED
+        else expires_open_s(accepted_ms, keeping)
+    )
+    return replace(record, expires_s=expires_s)
 
 
 def _seen(jobs: dict[int, Job], answers: dict[int, Done]) -> Iterator[Seen]:

@@ -11,6 +11,7 @@ from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import DeliveryId
 from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.registry import Endpoint
+from hooktrace.domain.retention import Keeping
 from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS
 from hooktrace.domain.states import DeliveryStatus
 from hooktrace.domain.traffic import Go, Wait
@@ -56,13 +57,15 @@ Done = Attempted | Settled | PutBack
 class Job:
     """A message on its way through: its record as last seen, and its request once claimed.
 
-    `plan` is what the brake said (None: not asked yet).
+    `keeping` says how long its project keeps records, `plan` what the brake said (None: not
+    asked yet).
     """
 
     task: DeliverTaskV1
     delivery_id: DeliveryId
     endpoint: Endpoint | None
     record: DeliveryRecord
+    keeping: Keeping | None = None
     plan: Go | Wait | None = None
     request: OutgoingRequest | None = None
 

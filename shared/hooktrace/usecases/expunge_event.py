@@ -74,7 +74,7 @@ class ExpungeEvent:
             found = self._ledger.events([(project, identifier)]) if identifier else {}
             event = found.get(identifier) if identifier else None
             now_ms = self._clock.now_ms()
-            if event is None or (event.expires_s or now_ms) * 1000 <= now_ms:
+            if event is None or event.has_expired(now_ms):
                 raise NotFound
             after = expunge_event(event, key, now_ms=now_ms, token=self._chance.token())
             if after is None:

@@ -12,6 +12,7 @@ from hooktrace.domain.ids import EventId, ProjectId, new_event_id
 from hooktrace.domain.messages import MatchTaskV1, fits_message
 from hooktrace.domain.new_event import NewEvent
 from hooktrace.domain.registry import Project
+from hooktrace.domain.retention import DAY_SECONDS, expires_event_s, expires_open_s
 from hooktrace.domain.states import EventStatus
 from hooktrace.ports import (
     Chance,
@@ -25,7 +26,6 @@ from hooktrace.ports import (
     Write,
 )
 
-DAY_SECONDS = 86_400
 KEY_SECONDS = DAY_SECONDS
 
 
@@ -109,7 +109,9 @@ class IngestEvents:
         """
         entry = self._compose(replace(new, idempotency_key=None), project)
         self._put_payload(entry)
-        rejected = replace(entry.record, status=EventStatus.REJECTED, report=report)
+        status, record = EventStatus.REJECTED, entry.record
+        expires_s = expires_event_s(record.accepted_ms, project, status, record.updated_ms)
+        rejected = replace(record, status=status, report=report, expires_s=expires_s)
         self._ledger.write([Write(rejected)])
         return rejected
 
@@ -128,7 +130,7 @@ class IngestEvents:
             idempotency_key=new.idempotency_key,
             traceparent=new.traceparent,
             tracestate=new.tracestate,
-            expires_s=now_ms // 1000 + project.retention_days * DAY_SECONDS,
+            expires_s=expires_open_s(now_ms, project),
             write_token=self._chance.token(),
         )
         return _Entry(new, record, packed)

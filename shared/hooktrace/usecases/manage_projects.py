@@ -47,15 +47,26 @@ def create_project(
 ) -> tuple[Project, list[NewKey]]:
     """A new project with its first keys (name to scopes), all or nothing.
 
-    Raises InvalidInput for endpoints to notify: a new project has none.
+    Raises InvalidInput for endpoints to notify, a new project has none, and for failures that
+    would be kept shorter than successes.
     """
     now_ms = desk.clock.now_ms()
     project_id = f"prj_{ulid(now_ms, desk.random_bytes(10))}"
     _check_recipients(project_id, fields, desk)
-    project = Project(id=project_id, created_ms=now_ms, **fields)
+    project = _checked(Project(id=project_id, created_ms=now_ms, **fields))
     made = [_new_key(project_id, name, scopes, desk) for name, scopes in keys.items()]
     desk.projects.create_project(project, [new.key for new in made])
     return project, made
+
+
+def _checked(project: Project) -> Project:
+    """The project, if its settings go together."""
+    longer = project.failure_retention_days
+    if longer is not None and longer < project.retention_days:
+        message = f"Failures are kept at least as long as successes: {project.retention_days} days."
+        fault = Fault("/failure_retention_days", "invalid_field", message)
+        raise InvalidInput("invalid_field", message, (fault,))
+    return project
 
 
 def get_project(caller: str, project_id: str, *, desk: ProjectDesk) -> Project:
@@ -72,13 +83,13 @@ def update_project(
     desk: ProjectDesk,
 ) -> Project:
     """Sets the given fields. Raises NotFound, PreconditionFailed, and InvalidInput for endpoints
-    to notify that the project does not have."""
+    to notify that the project does not have, or failures kept shorter than successes."""
     # The project first: to somebody else's id a bad endpoint must not answer otherwise.
     get_project(caller, project_id, desk=desk)
     _check_recipients(project_id, changes, desk)
     return amend(
         lambda: _own(caller, project_id, desk),
-        lambda before: replace(before, **changes),
+        lambda before: _checked(replace(before, **changes)),
         lambda after, before: desk.projects.replace_project(after, before=before),
         check=check,
     )

@@ -18,11 +18,11 @@ from hooktrace.domain.filters import FilterEvent
 from hooktrace.domain.ids import EndpointId, SubscriptionId
 from hooktrace.domain.matching import DiscardReason, SubscriptionIndex, discard_reason
 from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, fits_message
+from hooktrace.domain.retention import Keeping, expires_event_s, expires_open_s
 from hooktrace.domain.states import EVENT_ENDS, EventStatus, check_event
 from hooktrace.domain.strict_json import parse_value
 from hooktrace.ports import Chance, Clock, Ledger, Lost, Payloads, TaskQueue, Write, Written
 from hooktrace.usecases.cached_projects import ProjectSource
-from hooktrace.usecases.ingest_events import DAY_SECONDS
 
 FAN_OUT_BODY_BYTES = 4_096
 """In a fan-out (more than `PLAN_INLINE` deliveries) only so small a payload rides along."""
@@ -132,9 +132,12 @@ class MatchEvents:
             plan_total=len(plan),
             write_token=self._chance.token(),
         )
+        if not plan:
+            after = replace(after, expires_s=_expires_s(after, project))
         if len(plan) > PLAN_INLINE:
             token = after.write_token
-            pages = self._payloads.put_plan(after, token, plan)
+            kept = replace(after, expires_s=_expires_s(after, project))
+            pages = self._payloads.put_plan(kept, token, plan)
             after = replace(after, plan_pages=pages, plan_token=token)
         why = None if plan else discard_reason(decision.report)
         return _Work(task, packed, before, after, plan, why)
@@ -207,13 +210,16 @@ class MatchEvents:
     def _create(self, work: _Work) -> Written | Lost:
         """The event has no record (ingest died before it, or it was lost): make it whole."""
         project = self._projects.get_project(work.task.project_id)
-        days = project.retention_days if project else 30
-        expires_s = self._clock.now_ms() // 1000 + days * DAY_SECONDS
-        record = replace(work.after, expires_s=expires_s)
+        record = replace(work.after, expires_s=_expires_s(work.after, project))
         if record.packed is None:
-            place = self._payloads.put_payload(record.project_id, record.id, work.packed, expires_s)
+            open_s = expires_open_s(record.accepted_ms, project)
+            place = self._payloads.put_payload(record.project_id, record.id, work.packed, open_s)
             record = replace(record, payload_at=place)
         return self._ledger.write([Write(record)])[0]
+
+
+def _expires_s(event: EventRecord, keeping: Keeping | None) -> int:
+    return expires_event_s(event.accepted_ms, keeping, event.status, event.updated_ms)
 
 
 def planned(event: EventRecord, payloads: Payloads) -> Iterator[PlannedDelivery]:

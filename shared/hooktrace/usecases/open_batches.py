@@ -8,9 +8,10 @@ from typing import Protocol
 
 from hooktrace.domain.deliveries import DeliveryRecord, born
 from hooktrace.domain.errors import Unavailable
-from hooktrace.domain.ids import DeliveryId, ProjectId, bare, delivery_id
+from hooktrace.domain.ids import DeliveryId, ProjectId, bare, delivery_id, ulid_ms
 from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.registry import Endpoint
+from hooktrace.domain.retention import expires_open_s
 from hooktrace.domain.traffic import AHEAD_MS
 from hooktrace.endpoint_ports import EndpointKey, TrafficStore
 from hooktrace.ports import Chance, Clock, Ledger
@@ -82,13 +83,15 @@ class OpenBatches:
             endpoints = self._load_endpoints(tasks)
             brake.look(endpoints)
             known = self._load_begun(tasks, ids, endpoints)
+            keepings = {t.project_id: self._projects.get_project(t.project_id) for t in tasks}
         except Unavailable as error:
             batch.answers = {n: PutBack(i, str(error)) for n, i in enumerate(ids)}
             return batch
         for position, (task, identifier) in enumerate(zip(tasks, ids, strict=True)):
             endpoint = endpoints.get((task.project_id, task.endpoint_id))
             record = known.get(identifier) or self.unborn(task)
-            batch.waiting[position] = Job(task, identifier, endpoint, record)
+            keeping = keepings[task.project_id]
+            batch.waiting[position] = Job(task, identifier, endpoint, record, keeping)
         for position in out_of_time(batch, remaining_ms):
             why = "too little time is left in this run"
             batch.answer(position, PutBack(ids[position], why))
@@ -122,7 +125,6 @@ class OpenBatches:
     def unborn(self, task: DeliverTaskV1) -> DeliveryRecord:
         """The delivery of this message as it is before anything happened to it."""
         project = self._projects.get_project(task.project_id)
-        days = project.retention_days if project else 30
         return born(
             project_id=task.project_id,
             event_id=task.event_id,
@@ -130,7 +132,7 @@ class OpenBatches:
             replay=task.replay,
             matched_by=task.matched_by,
             operation_id=task.operation,
-            expires_s=self._clock.now_ms() // 1000 + days * 86_400,
+            expires_s=expires_open_s(ulid_ms(task.event_id), project),
         )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from hooktrace.domain.deliveries import DeliveryRecord
 from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import DeliveryId, EventId, ProjectId, bare, delivery_id
+from hooktrace.domain.retention import FAILURES, expires_event_s
 from hooktrace.domain.states import (
     DELIVERY_ENDS,
     DeliveryStatus,
@@ -17,6 +19,7 @@ from hooktrace.domain.states import (
     roll_up,
 )
 from hooktrace.ports import Chance, Clock, Ledger, Lost, Payloads, Write
+from hooktrace.usecases.cached_projects import ProjectSource
 from hooktrace.usecases.match_events import planned
 
 ROUNDS = 6
@@ -29,9 +32,18 @@ Ref = tuple[ProjectId, EventId]
 class RollUpEvents:
     """The use case of the notify room; see `run`."""
 
-    def __init__(self, *, ledger: Ledger, payloads: Payloads, clock: Clock, chance: Chance) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        payloads: Payloads,
+        projects: ProjectSource,
+        clock: Clock,
+        chance: Chance,
+    ) -> None:
         self._ledger = ledger
         self._payloads = payloads
+        self._projects = projects
         self._clock = clock
         self._chance = chance
         self._places: OrderedDict[EventId, int] = OrderedDict()
@@ -41,6 +53,8 @@ class RollUpEvents:
 
         One write for each event that changes, conditional on its version; the loser reads again.
         A crash before it is healed by the stream, which repeats the batch, and by the audit.
+        The write sets the expiry that belongs to the status. In a project that keeps failures
+        longer, the deliveries of a failure that succeeded are first made to last as long.
         Raises Unavailable when the ledger does not answer: the batch must be repeated.
         """
         open_refs = list(dict.fromkeys(refs))
@@ -54,6 +68,7 @@ class RollUpEvents:
             for event in events.values():
                 after = self._after(event, statuses[event.id])
                 if after is not None:
+                    self._keep_with(after)
                     writes.append(Write(after, event))
             results = self._ledger.write(writes) if writes else []
             open_refs = []
@@ -68,13 +83,40 @@ class RollUpEvents:
     def _after(self, event: EventRecord, status: EventStatus | None) -> EventRecord | None:
         if status is None or status is event.status:
             return None
+        now_ms, project = self._clock.now_ms(), self._projects.get_project(event.project_id)
         return replace(
             event,
             status=check_event(event.status, status),
             version=event.version + 1,
-            updated_ms=self._clock.now_ms(),
+            updated_ms=now_ms,
+            expires_s=expires_event_s(event.accepted_ms, project, status, now_ms),
             write_token=self._chance.token(),
         )
+
+    def _keep_with(self, event: EventRecord) -> None:
+        """Deliveries that would go before their event, as successes of a failure, go with it.
+
+        One write for each, only where failures are kept longer. One that loses was changed by
+        somebody who sets its expiry anew, and whose change rolls the event up again.
+        """
+        project = self._projects.get_project(event.project_id)
+        if event.status not in FAILURES or project is None:
+            return
+        if project.failure_days == project.retention_days:
+            return
+        plans = planned(event, self._payloads)
+        while chunk := list(islice(plans, CHUNK)):
+            found = self._ledger.deliveries(
+                (event.project_id, delivery_of(event, plan)) for plan in chunk
+            )
+            early = [d for d in found.values() if (d.expires_s or 0) < (event.expires_s or 0)]
+            now_ms, token = self._clock.now_ms(), self._chance.token()
+            longer = [
+                replace(d.written(now_ms=now_ms, token=token), expires_s=event.expires_s)
+                for d in early
+            ]
+            if longer:
+                self._ledger.write([Write(*pair) for pair in zip(longer, early, strict=True)])
 
     def _statuses(self, events: Sequence[EventRecord]) -> dict[EventId, EventStatus | None]:
         """The status each event should have; None for one that nothing was decided about."""

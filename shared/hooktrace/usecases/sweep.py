@@ -131,7 +131,8 @@ class Sweep:
         found = self._ledger.deliveries(listed.deliveries) if listed.deliveries else {}
         due = [r for r in found.values() if (r.due_ms or 0) <= now_ms + DUE_HORIZON_MS]
         due = [r for r in due if r.due_ms is not None]
-        events = self._ledger.events({(r.project_id, r.event_id) for r in due})
+        known = self._ledger.events({(r.project_id, r.event_id) for r in due})
+        events = {one: event for one, event in known.items() if not event.has_expired(now_ms)}
         sends: list[tuple[Task, int]] = []
         writes = []
         for record in due:

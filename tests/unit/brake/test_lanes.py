@@ -17,7 +17,8 @@ from hooktrace.domain.next_step import of_delivery
 from hooktrace.domain.registry import Endpoint
 from hooktrace.domain.states import DeliveryStatus
 from hooktrace.domain.traffic import SLOW_FOR_MS, Traffic
-from tests.world import World, answer
+from tests.fakes import answer
+from tests.world import World
 
 
 @pytest.fixture

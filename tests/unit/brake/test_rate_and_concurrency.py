@@ -17,7 +17,8 @@ from hooktrace.domain.next_step import of_delivery, of_event
 from hooktrace.domain.registry import Endpoint, RateLimit
 from hooktrace.domain.states import DeliveryStatus, EventStatus
 from hooktrace.domain.times import rfc3339
-from tests.world import WorkerDied, World, answer
+from tests.fakes import WorkerDied, answer
+from tests.world import World
 
 TEN_SECONDS = RateLimit(1, 10)
 

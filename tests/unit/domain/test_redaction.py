@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hooktrace.domain.redaction import redacted
-from tests.world import answer
+from tests.fakes import answer
 
 SECRET = "0123456789abcdef"
 

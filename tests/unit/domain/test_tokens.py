@@ -12,7 +12,7 @@ import pytest
 from hooktrace.domain.attempts import AttemptOutcome, RawAnswer, SendResult
 from hooktrace.domain.endpoint_auth import ClientCredentials
 from hooktrace.domain.tokens import Token, read_token, token_request
-from tests.world import answer
+from tests.fakes import answer
 
 NOW_MS = 1_800_000_000_000
 SECRET = "s p+ä:"

@@ -19,8 +19,9 @@ from hooktrace.domain.ids import KeyId, ProjectId
 from hooktrace.domain.registry import Endpoint
 from hooktrace.domain.states import DeliveryStatus, EventStatus
 from hooktrace.usecases.replay_event import ReplayEvent
+from tests.fakes import WorkerDied, answer
 from tests.unit.listing.room import Room
-from tests.world import WorkerDied, World, answer
+from tests.world import World
 
 KEY = KeyId("key_01M3250V00YPRPA8JAB2VS3WER")
 OTHER = KeyId("key_01M3250V00YPRPA8JAB2VS3WES")

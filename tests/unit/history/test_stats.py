@@ -20,9 +20,10 @@ from hooktrace.domain.registry import Project
 from hooktrace.domain.stats import DAY_MS, NAMES, Happened, RollUp, RollUpKey
 from hooktrace.usecases.keep_stats import KeepStats
 from hooktrace.usecases.read_stats import ReadStats
+from tests.fakes import WorkerDied, answer
 from tests.unit.listing.room import Room
 from tests.unit.pipeline.test_happy_path import SAMPLE
-from tests.world import WorkerDied, World, answer
+from tests.world import World
 
 PROJECT = ProjectId("prj_01M3250V00YPRPA8JAB2VS3201")
 ENDPOINT = EndpointId("ep_01M3250V00YPRPA8JAB2VS3201")

@@ -10,8 +10,9 @@ import pytest
 from hooktrace.adapters.items import delivery_item, event_item
 from hooktrace.domain.events import EventRecord
 from hooktrace.domain.times import parse_rfc3339
+from tests.fakes import answer
 from tests.unit.listing.room import Room
-from tests.world import World, answer
+from tests.world import World
 
 EVENTS, DELIVERIES = "/v1/events", "/v1/deliveries"
 

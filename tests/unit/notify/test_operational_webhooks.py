@@ -22,7 +22,8 @@ from hooktrace.domain.states import DeliveryStatus, EventStatus
 from hooktrace.usecases.cached_projects import CachedProjects
 from hooktrace.usecases.matching_sets import MatchingSets
 from hooktrace.usecases.replay_event import ReplayEvent
-from tests.world import WorkerDied, World
+from tests.fakes import WorkerDied
+from tests.world import World
 
 OPS = "http://127.0.0.1:9/ops"
 BAD = "http://127.0.0.1:9/bad"

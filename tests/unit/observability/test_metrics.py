@@ -11,9 +11,9 @@ import pytest
 from hooktrace.api.metrics import DIMENSIONS, NAMESPACE, UNITS, with_metrics
 from hooktrace.domain.ids import bare
 from hooktrace.domain.matching import MatchReport, discard_reason
+from tests.fakes import WorkerDied, answer
 from tests.logged_world import LoggedWorld, data_of
 from tests.unit.pipeline.test_happy_path import SAMPLE
-from tests.world import WorkerDied, answer
 
 
 @pytest.fixture

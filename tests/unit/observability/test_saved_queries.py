@@ -17,10 +17,10 @@ from infra.alarm_table import OWN, Series, Thresholds, alarm_table
 from infra.dashboard import OUTCOMES, REASONS
 from infra.permissions import ROOMS
 from infra.saved_queries import QUERIES, SavedQuery
+from tests.fakes import WorkerDied
 from tests.logged_world import LoggedWorld
 from tests.unit.api.gateway import gateway_event
 from tests.whole_api import WholeApi
-from tests.world import WorkerDied
 
 ROOT = Path(__file__).resolve().parents[3]
 WORDS = {

@@ -15,7 +15,8 @@ from hooktrace.domain.ids import KeyId, OperationId, ProjectId, event_shard
 from hooktrace.domain.listing import Filters
 from hooktrace.domain.operations import Action, Operation, OperationState
 from hooktrace.usecases.manage_operations import Order
-from tests.world import WorkerDied, World
+from tests.fakes import WorkerDied
+from tests.world import World
 
 KEY = "key_01M3250V00YPRPA8JAB2VS3WER"
 

@@ -18,7 +18,8 @@ from hooktrace.domain.messages import OperateTaskV1
 from hooktrace.domain.operations import Operation, OperationState
 from hooktrace.domain.registry import Endpoint
 from hooktrace.usecases.manage_operations import Order
-from tests.world import WorkerDied, World
+from tests.fakes import WorkerDied
+from tests.world import World
 
 KEY = "key_01M3250V00YPRPA8JAB2VS3WER"
 RETRIED = frozenset({"failed", "cancelled"})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hooktrace.domain.states import EventStatus
-from tests.world import WorkerDied, World
+from tests.fakes import WorkerDied
+from tests.world import World
 
 
 def test_fc_55_a_clock_that_steps_back_loses_and_doubles_nothing() -> None:

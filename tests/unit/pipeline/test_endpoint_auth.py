@@ -14,7 +14,8 @@ from hooktrace.domain.events import EventRecord
 from hooktrace.domain.registry import Endpoint
 from hooktrace.domain.states import DeliveryStatus
 from hooktrace.usecases.authorize_requests import MAX_TOKENS, AuthorizedSender
-from tests.world import FakeClock, ScriptedFetcher, ScriptedSender, World, answer
+from tests.fakes import FakeClock, ScriptedFetcher, ScriptedSender, answer
+from tests.world import World
 
 OAUTH = ClientCredentials("https://id.example.com/token", "client", "client-secret")
 

@@ -21,7 +21,8 @@ from hooktrace.domain.states import DeliveryStatus, EventStatus
 from hooktrace.usecases import manage_endpoints as use
 from hooktrace.usecases.amend import any_version
 from hooktrace.usecases.endpoint_life import Seen
-from tests.world import WorkerDied, World, answer
+from tests.fakes import WorkerDied, answer
+from tests.world import World
 
 HOUR = 3_600
 DAY = 24 * HOUR

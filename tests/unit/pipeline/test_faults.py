@@ -18,7 +18,8 @@ from hooktrace.domain.states import DeliveryStatus, EventStatus
 from hooktrace.usecases.delivery_jobs import PutBack, Settled
 from hooktrace.usecases.ingest_events import match_task
 from hooktrace.usecases.sweep import Ages
-from tests.world import WorkerDied, World, answer
+from tests.fakes import WorkerDied, answer
+from tests.world import World
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from hooktrace.domain.states import EventStatus
 from hooktrace.usecases.ingest_events import Accepted
 from hooktrace.usecases.matching_sets import MatchingSets
 from hooktrace.usecases.reject_unmatched import reject_unmatched
-from tests.world import WorkerDied, World
+from tests.fakes import WorkerDied
+from tests.world import World
 
 
 @pytest.fixture

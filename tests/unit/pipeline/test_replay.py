@@ -9,7 +9,8 @@ from hooktrace.domain.ids import ProjectId
 from hooktrace.domain.states import DeliveryStatus, EventStatus
 from hooktrace.usecases.matching_sets import MatchingSets
 from hooktrace.usecases.replay_event import ReplayEvent
-from tests.world import WorkerDied, World
+from tests.fakes import WorkerDied
+from tests.world import World
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from hooktrace.domain.ids import EventId, ProjectId
 from hooktrace.domain.states import EventStatus
 from hooktrace.reading_ports import WaiterSlot
 from hooktrace.usecases.await_outcome import AwaitOutcome, Waited
+from tests.fakes import FakeChance, WorkerDied
 from tests.whole_api import WholeApi
-from tests.world import FakeChance, WorkerDied, World
+from tests.world import World
 
 GHOST = EventId("evt_01M3250V00YPRPA8JAB2VS3201")
 

@@ -149,6 +149,7 @@ def project_item(project: Project) -> Item:
         "shards": project.shards,
         "allow_http": project.allow_http,
         "retention_days": project.retention_days,
+        "failure_retention_days": project.failure_retention_days,
         "redact_actual": project.redact_actual,
         "notifications": _choice_fields(project.notifications),
     }
