@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from hooktrace.api.clauses import Clause
 from hooktrace.api.http import RawJson, Shape
 from hooktrace.domain.ids import ulid_ms
 from hooktrace.domain.keys import StoredKey
@@ -134,19 +135,6 @@ class ReplayedEvent(Shape):
     links: dict[str, str]
 
 
-class SuggestionView(Shape):
-    """The smallest change that would have made a clause hold, or a hint. `replace` puts `value`
-    where `clause` leads (under the name `operator` if that is given), `add` appends `value` to
-    the list there, `remove` takes the clause away; `did_you_mean` names a field the event has."""
-
-    kind: Literal["replace", "add", "remove", "did_you_mean"]
-    text: str
-    clause: str | None = None
-    operator: str | None = None
-    value: Any = None
-    path: str | None = None
-
-
 class ExpungedEvent(Shape):
     """An event whose data is gone."""
 
@@ -157,27 +145,12 @@ class ExpungedEvent(Shape):
     links: dict[str, str]
 
 
-class ClauseView(Shape):
-    """A clause that says no. `actual` is left out when the event has no such value."""
-
-    path: str
-    operator: str
-    expected: Any
-    actual: Any = None
-    clause: str
-    reason: str
-    truncated: bool = False
-    reference: Any = None
-    suggestion: SuggestionView | None = None
-    """Not for stored events of a project that has `redact_actual`."""
-
-
 class VerdictView(Shape):
     """Whether the event would be taken, and by which clauses not."""
 
     matched: bool
     type_matched: bool
-    clauses: list[ClauseView]
+    clauses: list[Clause]
 
 
 def project_view(project: Project) -> dict[str, object]:

@@ -11,7 +11,7 @@ from hooktrace.api.http import Request, Response, Route, read_json
 from hooktrace.domain.deliveries import DeliveryRecord
 from hooktrace.domain.ids import ProjectId, bare, delivery_id
 
-TAGS = ("deliveries",)
+TAGS = ("Deliveries",)
 
 
 def delivery_routes(wired: Wired) -> tuple[Route, ...]:
@@ -63,7 +63,7 @@ def delivery_routes(wired: Wired) -> tuple[Route, ...]:
                 "Deliveries so far stay as they are; the new ones have the next `replay` number. "
                 "`webhook-id` is the event's, as ever. The match report becomes today's."
             ),
-            tags=("events",),
+            tags=("Events",),
             responses={202: ReplayedEvent},
             problems=("not_found", "conflict", "data_expunged"),
         ),

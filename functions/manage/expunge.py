@@ -28,7 +28,7 @@ def expunge_routes(wired: Wired) -> tuple[Route, ...]:
                 "without the answer. Retry and replay are then refused. The same call again "
                 "gives the same answer, and completes one that was cut off."
             ),
-            tags=("events",),
+            tags=("Events",),
             responses={200: ExpungedEvent},
             problems=("not_found",),
         ),

@@ -27,7 +27,7 @@ from hooktrace.domain.new_event import check_idempotency_key
 from hooktrace.domain.operations import REPLAYABLE, RETRYABLE, RETRYABLE_BY_DEFAULT
 from hooktrace.usecases.manage_operations import Order
 
-TAGS = ("operations",)
+TAGS = ("Operations",)
 DISCARDED = frozenset({"discarded"})
 
 

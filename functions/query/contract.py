@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from hooktrace.api.clauses import Clause
 from hooktrace.api.http import Shape
 from hooktrace.api.record_filters import (
     DeliveryStatusName,
@@ -13,37 +14,6 @@ from hooktrace.api.record_filters import (
     OutcomeName,
     RecordFilters,
 )
-
-
-class Suggestion(Shape):
-    """The smallest change that would have made a clause hold, or a hint. `replace` puts `value`
-    where `clause` leads (under the name `operator` if that is given), `add` appends `value` to
-    the list there, `remove` takes the clause away; `did_you_mean` names a field the event has."""
-
-    kind: Literal["replace", "add", "remove", "did_you_mean"]
-    text: str
-    clause: str | None = None
-    """JSON pointer into the filter as written."""
-    operator: str | None = None
-    value: Any = None
-    path: str | None = None
-
-
-class Clause(Shape):
-    """One clause of a filter that said no. `actual` is absent when the field is missing."""
-
-    path: str
-    operator: str
-    expected: Any
-    actual: Any = None
-    clause: str
-    """JSON pointer into the filter as written."""
-    reason: Literal["missing", "type", "ref_missing", "value"]
-    truncated: bool | None = None
-    reference: Any = None
-    """The operand as written, when `expected` is the value that its `$ref` led to."""
-    suggestion: Suggestion | None = None
-    """In traces only; not in lists, and not where the project has `redact_actual`."""
 
 
 class NearMiss(Shape):

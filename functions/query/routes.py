@@ -101,7 +101,7 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
                 "with `Retry-After` did not wait, because as many calls of the project as may "
                 "wait at once do so already."
             ),
-            tags=("events",),
+            tags=("Events",),
             query=contract.TraceQuery,
             responses={200: contract.EventTrace, 304: None},
             problems=("not_found",),
@@ -115,7 +115,7 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
             operation_id="getDelivery",
             summary="One delivery with its attempts",
             description="The last 100 attempts; `attempts_total` counts all.",
-            tags=("deliveries",),
+            tags=("Deliveries",),
             responses={200: contract.Delivery, 304: None},
             problems=("not_found",),
             headers=("If-None-Match",),
@@ -127,7 +127,7 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
             scope=None,
             operation_id="getHealth",
             summary="Whether the API answers",
-            tags=("service",),
+            tags=("Service",),
             responses={200: contract.Health},
         ),
         Route(
@@ -137,7 +137,7 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
             scope=None,
             operation_id="getOpenapi",
             summary="This document",
-            tags=("service",),
+            tags=("Service",),
         ),
         Route(
             method="GET",
@@ -146,6 +146,6 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
             scope=None,
             operation_id="getDocs",
             summary="This document as a page to read",
-            tags=("service",),
+            tags=("Service",),
         ),
     )

@@ -120,7 +120,7 @@ def declare_stats(wired: Callable[[], Wired]) -> tuple[Route, ...]:
             operation_id="getStats",
             summary="What happened in the last hour, day and 30 days",
             description=_STATS,
-            tags=("events",),
+            tags=("Events",),
             query=StatsQuery,
             responses={200: Stats},
             problems=("statistics_off",),

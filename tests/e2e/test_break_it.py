@@ -13,6 +13,7 @@ from tools.break_it.exercises import (
     dead_endpoint,
     poisoned_message,
     stopped_sweep,
+    throttled_table,
 )
 from tools.break_it.workbench import Finding, Workbench, workbench
 
@@ -53,4 +54,12 @@ def test_a_stopped_sweep(bench: Workbench) -> None:
     _check(finding, "SweepNotRunning")
     assert finding.trace["status"] == "accepted"
     assert finding.lines[0]["match_sent_again"] >= 1
+    assert "succeeded" in finding.healed
+
+
+def test_a_throttled_table(bench: Workbench) -> None:
+    finding = throttled_table(bench)
+    _check(finding, "LedgerThrottles")
+    assert finding.trace["status"] == "accepted"
+    assert finding.lines[0]["back"]
     assert "succeeded" in finding.healed

@@ -115,6 +115,10 @@ def stopped_sweep(bench: Workbench) -> Finding:
     )
 
 
+THROTTLED_EVENTS = 10
+"""Each alone would be refused a few times in a minute: too few for the alarm."""
+
+
 def throttled_table(bench: Workbench) -> Finding:
     """DynamoDB refuses what match asks for, as it does when a table is throttled."""
     bench.endpoint("/ok")
@@ -127,7 +131,7 @@ def throttled_table(bench: Workbench) -> Finding:
             FunctionName=function, Environment={"Variables": behind}
         )
         try:
-            event = bench.event()
+            event, *_ = [bench.event(number) for number in range(THROTTLED_EVENTS)]
             alarm = bench.alarm("LedgerThrottles")
             bench.until("throttled calls", lambda: table.refused >= alarm.at_least or None)
             stuck, refused = bench.trace(event), table.refused

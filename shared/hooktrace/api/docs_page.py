@@ -10,6 +10,9 @@ from typing import Any
 CONTENT_TYPE = "text/html; charset=utf-8"
 SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'"
 
+FIRST = ("Events", "Deliveries")
+"""What a reader comes for."""
+
 _REF = "#/components/schemas/"
 _STYLE = """
 :root{color-scheme:light dark;--line:#8884;--soft:#8881;
@@ -60,7 +63,11 @@ def _by_tag(paths: Mapping[str, Any]) -> dict[str, list[tuple[str, str, Mapping[
         for method, operation in operations.items():
             tag = next(iter(operation.get("tags", [])), "other")
             groups.setdefault(tag, []).append((method, path, operation))
-    return dict(sorted(groups.items()))
+    return dict(sorted(groups.items(), key=lambda entry: (_rank(entry[0]), entry[0])))
+
+
+def _rank(tag: str) -> int:
+    return FIRST.index(tag) if tag in FIRST else len(FIRST)
 
 
 def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
