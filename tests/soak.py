@@ -193,6 +193,7 @@ class Soak:
 
     def _check_delivery(self, record: DeliveryRecord) -> None:
         assert record.status in DELIVERY_ENDS, record
+        assert record.status != "cancelled", record  # nobody does that here
         attempts = [*self.world.ledger.shelved(record, limit=100), *record.attempts]
         numbers = [a.number for a in attempts]
         # When the claim says so: here one thread makes all requests of a batch, one by one.

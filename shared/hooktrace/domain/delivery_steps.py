@@ -20,6 +20,8 @@ BY_HAND_GRACE_MS = 60_000
 """An attempt asked for by hand is looked for by sweep so much later, if nobody began it."""
 SCHEDULE_OVER = 1_000_000
 """The step of a delivery that had ended: after a retry by hand nothing follows by itself."""
+DEAD_LETTER = "dead_letter_deliver"
+"""The reason of a delivery whose message ended in a dead-letter queue."""
 AUDITED_AGE_MS = 25 * 60_000
 """Until this age the audit looks after an event's deliveries; later retries need `due`."""
 
@@ -77,7 +79,7 @@ def conclude(
         return base
     stop = stop_reason or record.cancel_reason
     if stop is not None:
-        return _ended(base, DeliveryStatus.CANCELLED, stop)
+        return _ended(base, _stopped(stop), stop)
     return _after_failure(base, attempt, result, now_ms=now_ms, policy=policy, chance=chance)
 
 
@@ -155,19 +157,27 @@ def due_ms(record: DeliveryRecord, at_ms: int, now_ms: int) -> int | None:
     return at_ms + DUE_GRACE_MS if old else None
 
 
+def _stopped(reason: str) -> DeliveryStatus:
+    """What a reason to stop makes of a delivery: a dead letter has failed, the rest is cancelled.
+
+    The reason alone decides, so that an attempt in flight does not change how its delivery ends.
+    """
+    return DeliveryStatus.FAILED if reason == DEAD_LETTER else DeliveryStatus.CANCELLED
+
+
 def end_without_attempt(
-    current: DeliveryRecord, status: DeliveryStatus, reason: str, *, now_ms: int, token: str
+    current: DeliveryRecord, reason: str, *, now_ms: int, token: str
 ) -> DeliveryRecord | None:
-    """The delivery failed or cancelled with no further request; None when it is at its end.
+    """The delivery with no further request; None when it is at its end.
 
     An attempt in flight goes on: it records its result, and nothing follows it.
     """
     if current.status in DELIVERY_ENDS:
         return None
     if current.lease_until_ms is None:
-        after = _ended(current, status, reason)
+        after = _ended(current, _stopped(reason), reason)
     elif current.lease_until_ms <= now_ms:
-        after = _ended(close_lost(current), status, reason)
+        after = _ended(close_lost(current), _stopped(reason), reason)
     else:
         after = replace(current, cancel_reason=reason)
     return after.written(now_ms=now_ms, token=token)
@@ -214,7 +224,5 @@ def cancel_by_hand(
 
     An attempt in flight ends and is recorded; only then the delivery is cancelled.
     """
-    after = end_without_attempt(
-        current, DeliveryStatus.CANCELLED, "cancelled_by_hand", now_ms=now_ms, token=token
-    )
+    after = end_without_attempt(current, "cancelled_by_hand", now_ms=now_ms, token=token)
     return None if after is None else replace(after, requested_by=key_id, by_hand=None)

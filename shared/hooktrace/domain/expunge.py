@@ -10,7 +10,7 @@ from hooktrace.domain.deliveries import DeliveryRecord
 from hooktrace.domain.delivery_steps import end_without_attempt
 from hooktrace.domain.events import EventRecord
 from hooktrace.domain.ids import KeyId
-from hooktrace.domain.states import DeliveryStatus, EventStatus, check_event
+from hooktrace.domain.states import EventStatus, check_event
 
 REASON = "data_expunged"
 CLAUSE_KEPT = ("path", "operator", "expected", "clause", "reason")
@@ -60,9 +60,7 @@ def expunge_delivery(record: DeliveryRecord, *, now_ms: int, token: str) -> Deli
     """
     if record.expunged:
         return None
-    ended = end_without_attempt(
-        record, DeliveryStatus.CANCELLED, REASON, now_ms=now_ms, token=token
-    )
+    ended = end_without_attempt(record, REASON, now_ms=now_ms, token=token)
     after = ended or record.written(now_ms=now_ms, token=token)
     attempts = tuple(attempt.without_answer() for attempt in after.attempts)
     return replace(after, attempts=attempts, by_hand=None, expunged=True)

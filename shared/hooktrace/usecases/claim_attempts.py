@@ -12,7 +12,7 @@ from hooktrace.domain.errors import InvalidInput, Unavailable
 from hooktrace.domain.ids import DeliveryId
 from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS
-from hooktrace.domain.states import DELIVERY_ENDS, DeliveryStatus
+from hooktrace.domain.states import DELIVERY_ENDS
 from hooktrace.domain.traffic import Go, Wait
 from hooktrace.endpoint_ports import EndpointKey
 from hooktrace.ports import AttemptShelf, Chance, Clock, Ledger, Lost, TaskQueue, Write
@@ -168,7 +168,6 @@ class ClaimAttempts:
         if (stop := self._stop(job)) is not None or job.endpoint is None:
             ended = end_without_attempt(
                 record,
-                DeliveryStatus.CANCELLED,
                 stop or "endpoint_deleted",
                 now_ms=now_ms,
                 token=token,

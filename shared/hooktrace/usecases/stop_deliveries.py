@@ -12,7 +12,6 @@ from hooktrace.domain.delivery_steps import end_without_attempt
 from hooktrace.domain.ids import DeliveryId, EndpointId, ProjectId, bare, delivery_id
 from hooktrace.domain.listing import FIRST, LAST
 from hooktrace.domain.registry import Endpoint, Project
-from hooktrace.domain.states import DeliveryStatus
 from hooktrace.ports import Chance, Clock, Ledger, Write, Written
 from hooktrace.reading_ports import Lane, LaneRead, LedgerLists
 from hooktrace.registry_ports import Stop, StopStore
@@ -169,7 +168,6 @@ class StopDeliveries:
             return None
         return end_without_attempt(
             record,
-            DeliveryStatus.CANCELLED,
             "endpoint_deleted" if is_deleted else "endpoint_disabled",
             now_ms=now_ms,
             token=self._chance.token(),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hooktrace.domain.deliveries import DeliveryRecord, next_number
-from hooktrace.domain.delivery_steps import end_without_attempt
+from hooktrace.domain.delivery_steps import DEAD_LETTER, end_without_attempt
 from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import DeliveryId, EventId, ProjectId, bare, delivery_id
@@ -260,9 +260,7 @@ class Sweep:
         record = self._ledger.deliveries([(task.project_id, identifier)]).get(identifier)
         if record is None:
             return self._write_back_unborn(task)
-        ended = end_without_attempt(
-            record, DeliveryStatus.FAILED, "dead_letter_deliver", now_ms=now_ms, token=token
-        )
+        ended = end_without_attempt(record, DEAD_LETTER, now_ms=now_ms, token=token)
         return ended is None or isinstance(self._ledger.write([Write(ended, record)])[0], Written)
 
     def _write_back_unborn(self, task: DeliverTaskV1) -> bool:
@@ -274,8 +272,7 @@ class Sweep:
         plan = PlannedDelivery(task.endpoint_id, task.matched_by, task.replay)
         ended = end_without_attempt(
             unborn_record(event, plan),
-            DeliveryStatus.FAILED,
-            "dead_letter_deliver",
+            DEAD_LETTER,
             now_ms=self._clock.now_ms(),
             token=self._chance.token(),
         )

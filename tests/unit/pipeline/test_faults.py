@@ -390,3 +390,34 @@ def test_a_message_for_another_attempt_of_the_past_is_over(world: World) -> None
     (one,) = world.deliver_once()
     assert isinstance(one, Settled)
     assert len(world.sender.requests) == before
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_dead_message_while_an_attempt_is_in_flight_has_failed_too(
+    world: World, dies: bool
+) -> None:
+    """Whether the attempt then fails or its worker dies: a dead letter is no cancellation."""
+    endpoint = world.endpoint(retry_schedule=(5,))
+    world.subscription(endpoint)
+    event = world.ingest()
+    world.match_once()
+    (message,) = world.deliver_queue.take()
+
+    def meanwhile(_: OutgoingRequest) -> int:
+        world.deliver_queue.dead.append(replace(message, id="dead"))
+        world.sweep()
+        if dies:
+            raise WorkerDied
+        return 500
+
+    world.sender.script[endpoint.url] = [meanwhile]
+    if dies:
+        with pytest.raises(WorkerDied):
+            world.deliver_once([message])
+    else:
+        world.deliver_once([message])
+    world.run_for(300, step=5)
+    delivery = the_delivery(world, event)
+    assert (delivery.status, delivery.reason) == (DeliveryStatus.FAILED, "dead_letter_deliver")
+    assert world.trace(event).event.status is EventStatus.FAILED
+    assert len(world.sender.requests) == 1
