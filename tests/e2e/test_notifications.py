@@ -129,3 +129,69 @@ def test_fc_62_a_failing_webhook_causes_no_other(
     assert [one["detail-type"] for one in read(2, seconds=3)] == ["delivery.failed"]
     listed = project.call("GET", "/v1/events").json()["items"]
     assert sorted(one["type"] for one in listed) == ["hooktrace.delivery.failed", "order.created"]
+
+
+DAY_MS = 86_400_000
+
+
+def age_health(table: str, dynamodb: Any, project: str, endpoint: str, **days: float) -> None:
+    """Puts times of an endpoint's health so many days back; waits until it has any."""
+    key = {"PK": {"S": f"{project}#{endpoint}"}, "SK": {"S": f"H#{endpoint[-26:]}"}}
+    deadline = time.monotonic() + 20
+    while "Item" not in dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    now_ms = time.time_ns() // 1_000_000
+    dynamodb.update_item(
+        TableName=table,
+        Key=key,
+        UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in days),
+        ExpressionAttributeValues={
+            f":{name}": {"N": str(round(now_ms - back * DAY_MS))} for name, back in days.items()
+        },
+    )
+
+
+def test_what_becomes_of_endpoints_and_operations_is_told_too(
+    project: ApiProject, stack: dict[str, Any], stack_clients: Callable[[str], Any]
+) -> None:
+    read = listen(stack, stack_clients, project)
+    kinds = ["endpoint.warned", "endpoint.disabled", "endpoint.recovered"]
+    kinds += ["event.rejected", "operation.completed"]
+    ops = project.endpoint("/life/ops")
+    choice = {"notifications": {"kinds": kinds, "endpoint_ids": [ops["id"]]}}
+    assert project.call("PATCH", f"/v1/projects/{project.id}", json=choice).status_code == 200
+    bad = project.endpoint("/life/bad", Step(status=500), retry_schedule=[])
+    project.subscription(bad, event_types=["life.*"])
+    table, dynamodb = stack["outputs"]["LedgerTable"], stack_clients("dynamodb")
+
+    def fails() -> None:
+        assert project.outcome(project.event("life.a", {}))["status"] == "failed"
+
+    fails()
+    age_health(table, dynamodb, project.id, bad["id"], fs=4.1)
+    fails()
+    warned = read(1)
+    age_health(table, dynamodb, project.id, bad["id"], fs=5.1, wm=1.1)
+    fails()
+    disabled = read(2)
+    shown = project.call("GET", f"/v1/endpoints/{bad['id']}").json()
+    assert (shown["state"], shown["disabled_reason"]) == ("disabled", "failing")
+    project.receiver.behave("/life/bad", Step(status=200))
+    assert project.call("POST", f"/v1/endpoints/{bad['id']}/enable").status_code == 200
+    assert project.outcome(project.event("life.a", {}))["status"] == "succeeded"
+    recovered = read(3)
+    refused = project.call("POST", "/v1/events?unmatched=reject", json={"type": "x", "data": {}})
+    assert refused.status_code == 422
+    body = {"action": "retry", "filter": {"status": "failed", "endpoint_id": bad["id"]}}
+    assert project.call("POST", "/v1/operations", json=body).status_code == 202
+    told = read(5)
+
+    assert len(warned) <= len(disabled) <= len(recovered) <= len(told)
+    on_bus = [one["detail"] for one in told]
+    assert [one["kind"] for one in on_bus[:3]] == kinds[:3]
+    assert sorted(one["kind"] for one in on_bus[3:]) == sorted(kinds[3:])
+    requests = project.receiver.wait_for(5, "/life/ops", timeout=25)
+    secret = Webhook(ops["secret"])
+    at_webhook = [secret.verify(r.body, dict(r.headers))["data"] for r in requests]
+    assert sorted(one["id"] for one in at_webhook) == sorted(one["id"] for one in on_bus)
