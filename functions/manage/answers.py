@@ -151,6 +151,8 @@ class VerdictView(Shape):
     matched: bool
     type_matched: bool
     clauses: list[Clause]
+    held_back_by: Literal["subscription_disabled", "endpoint_disabled"] | None = None
+    """With `subscription_id`: what keeps it from taking any event at present."""
 
 
 def project_view(project: Project) -> dict[str, object]:

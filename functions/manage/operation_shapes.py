@@ -44,6 +44,14 @@ class OperationFilter(RecordFilters):
     def _list_of_one(cls, value: object) -> object:
         return [value] if isinstance(value, str) else value
 
+    @field_validator("*")
+    @classmethod
+    def _not_empty(cls, value: object) -> object:
+        if value == []:
+            message = "An empty list says nothing. Leave it out to take all."
+            raise PydanticCustomError("invalid_field", message)
+        return value
+
     @field_validator("response_status", mode="before")
     @classmethod
     def _numbers(cls, value: object) -> object:

@@ -115,7 +115,8 @@ def subscription_routes(wired: Wired) -> tuple[Route, ...]:
             description=(
                 "On one event it says clause by clause why it is not taken. With `since` it is "
                 "tried on every event stored since then, as an operation: how many it would take, "
-                "gain and lose against the subscription `against`. Nothing is changed."
+                "gain and lose against the subscription `against`; this needs the scope `write`. "
+                "No event and no delivery is changed."
             ),
             tags=TAGS,
             body=SubscriptionTest,
@@ -124,6 +125,7 @@ def subscription_routes(wired: Wired) -> tuple[Route, ...]:
                 "invalid_filter",
                 "invalid_event_type",
                 "unknown_reference",
+                "data_expunged",
                 "invalid_idempotency_key",
                 "idempotency_key_reused",
             ),

@@ -28,16 +28,19 @@ def try_it(wired: Wired, request: Request) -> Response:
     given = validate(parsed, SubscriptionTest)
     _check_choice(parsed, given)
     if given.since is not None:
+        request.caller.require("write")  # it makes an operation
         return try_on_history(wired, request, parsed, given)
     event = _event(given, request.project_id, wired)
     verdict = _verdict(parsed, given, event, request.project_id, wired)
     if given.event_id is not None and _redacts(request.project_id, wired()):
         verdict = without_actual(verdict)
-    body = {
+    body: dict[str, object] = {
         "matched": verdict.matched,
         "type_matched": verdict.type_matched,
         "clauses": list(verdict.clauses),
     }
+    if given.subscription_id is not None:
+        body["held_back_by"] = verdict.held_back_by
     return Response(200, body)
 
 
@@ -83,7 +86,9 @@ def _verdict(
     subscription = named_subscription(
         wired, project_id, given.subscription_id, pointer="/subscription_id"
     )
-    return try_subscription(subscription, event)
+    endpoints = wired().endpoints.endpoints
+    endpoint = endpoints.get_endpoint(project_id, subscription.endpoint_id)
+    return try_subscription(subscription, endpoint, event)
 
 
 def _redacts(project_id: str, desks: Desks) -> bool:

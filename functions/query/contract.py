@@ -98,6 +98,8 @@ class Delivery(Shape):
     replay: int
     matched_by: list[str]
     reason: str | None
+    requested_by: str | None
+    """The key id that cancelled it by hand; each attempt has its own."""
     waiting_for: str | None
     updated_at: str | None
     next_attempt_at: str | None

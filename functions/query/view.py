@@ -83,6 +83,7 @@ def delivery(record: DeliveryRecord) -> dict[str, Any]:
         "replay": record.replay,
         "matched_by": list(record.matched_by),
         "reason": record.reason,
+        "requested_by": record.requested_by,
         "waiting_for": record.waiting_for,
         "updated_at": _time(record.updated_ms or None),
         "next_attempt_at": _time(record.next_attempt_ms),

@@ -274,13 +274,17 @@ def operate_task(operation: Operation) -> OperateTaskV1:
 def _window(order: Order, now_ms: int) -> tuple[int, int]:
     """The time that the filter covers, up to now at most; faults point into the body."""
     try:
-        return window(order.since, order.until, now_ms=now_ms, descending=False)
+        low, high = window(order.since, order.until, now_ms=now_ms, descending=False)
     except InvalidInput as error:
         faults = tuple(
             Fault(f"{order.pointer}/{fault.parameter}", "invalid_field", fault.message)
             for fault in error.faults
         )
         raise InvalidInput("invalid_field", error.message, faults) from None
+    if low > high:
+        message = "since lies in the future. An operation covers what was accepted before it."
+        raise _refused("invalid_field", f"{order.pointer}/since", message)
+    return low, high
 
 
 def _refused(code: str, pointer: str, message: str) -> InvalidInput:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,18 +53,23 @@ def create_project(
     now_ms = desk.clock.now_ms()
     project_id = f"prj_{ulid(now_ms, desk.random_bytes(10))}"
     _check_recipients(project_id, fields, desk)
-    project = _checked(Project(id=project_id, created_ms=now_ms, **fields))
+    project = _checked(Project(id=project_id, created_ms=now_ms, **fields), fields)
     made = [_new_key(project_id, name, scopes, desk) for name, scopes in keys.items()]
     desk.projects.create_project(project, [new.key for new in made])
     return project, made
 
 
-def _checked(project: Project) -> Project:
+def _checked(project: Project, given: Mapping[str, Any]) -> Project:
     """The project, if its settings go together."""
     longer = project.failure_retention_days
     if longer is not None and longer < project.retention_days:
-        message = f"Failures are kept at least as long as successes: {project.retention_days} days."
-        fault = Fault("/failure_retention_days", "invalid_field", message)
+        message = (
+            f"Failures are kept at least as long as successes, and {longer} days are fewer than "
+            f"{project.retention_days}. Give both."
+        )
+        name = "failure_retention_days"
+        name = name if name in given else "retention_days"
+        fault = Fault(f"/{name}", "invalid_field", message)
         raise InvalidInput("invalid_field", message, (fault,))
     return project
 
@@ -85,11 +90,11 @@ def update_project(
     """Sets the given fields. Raises NotFound, PreconditionFailed, and InvalidInput for endpoints
     to notify that the project does not have, or failures kept shorter than successes."""
     # The project first: to somebody else's id a bad endpoint must not answer otherwise.
-    get_project(caller, project_id, desk=desk)
-    _check_recipients(project_id, changes, desk)
+    before = get_project(caller, project_id, desk=desk)
+    _check_recipients(project_id, changes, desk, before.notifications.endpoint_ids)
     return amend(
         lambda: _own(caller, project_id, desk),
-        lambda before: _checked(replace(before, **changes)),
+        lambda now: _checked(replace(now, **changes), changes),
         lambda after, before: desk.projects.replace_project(after, before=before),
         check=check,
     )
@@ -116,16 +121,19 @@ def revoke_key(project_id: str, key_id: str, *, desk: ProjectDesk) -> None:
     desk.keys.revoke_key(project_id, key_id)
 
 
-def _check_recipients(project_id: str, fields: Mapping[str, Any], desk: ProjectDesk) -> None:
+def _check_recipients(
+    project_id: str, fields: Mapping[str, Any], desk: ProjectDesk, named: Sequence[str] = ()
+) -> None:
+    """Those `named` before may stay, also when they were deleted meanwhile."""
     choice = fields.get("notifications")
     if not isinstance(choice, NotificationChoice) or not choice.endpoint_ids:
         return
     known = desk.endpoints.get_endpoints(project_id, choice.endpoint_ids)
-    message = "There is no such endpoint in this project."
+    message = "There is no such endpoint in this project. Leave it out."
     faults = tuple(
         Fault(f"/notifications/endpoint_ids/{place}", "unknown_reference", message)
         for place, identifier in enumerate(choice.endpoint_ids)
-        if identifier not in known
+        if identifier not in known and identifier not in named
     )
     if faults:
         raise InvalidInput("unknown_reference", message, faults)

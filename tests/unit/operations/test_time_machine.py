@@ -35,7 +35,7 @@ def events(caller: Caller, totals: list[int], kind: str = "order.created") -> li
 
 
 def tried(caller: Caller, body: dict[str, Any]) -> Any:
-    answer = caller.call("POST", TEST, body, scope="read")
+    answer = caller.call("POST", TEST, body, scope="write")
     assert answer.status == 202, answer.text
     assert answer.json["action"] == "test"
     return caller.finished(answer.json["id"])
