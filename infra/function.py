@@ -16,6 +16,7 @@ from infra.bus import Bus
 from infra.cache import Network
 from infra.log_group import log_group
 from infra.permissions import (
+    ALL_ROOMS,
     CONSUME,
     DRAIN,
     FORGET,
@@ -23,7 +24,7 @@ from infra.permissions import (
     LIST_STREAMS,
     LOG,
     PUT_EVENTS,
-    ROOMS,
+    PUT_OBJECT,
     SEND,
     STREAM,
     TRACE,
@@ -132,7 +133,7 @@ class Room(Construct):
     def _role(self) -> iam.Role:
         """Nothing but the room's line in `infra.permissions`, on this stack's own resources."""
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        allowed = ROOMS[self.name]
+        allowed = ALL_ROOMS[self.name]
         storage, queues = self._around.storage, self._around.queues
         ledger = storage.ledger.table_arn
         grant(role, LOG, self.log_group.log_group_arn)
@@ -158,6 +159,10 @@ class Room(Construct):
         if self._around.settings.tracing:
             grant(role, TRACE, "*")
             acknowledge(role, "AwsSolutions-IAM5[Resource::*]", "X-Ray knows no resources")
+        if allowed.archive:
+            assert storage.archive is not None
+            grant(role, (PUT_OBJECT,), storage.archive.arn_for_objects("*"))
+            _accept_wildcard(role, storage.archive, "*", "objects have keys of their own")
         if allowed.bus:
             grant(role, PUT_EVENTS, self._around.bus.bus.event_bus_arn)
         return role

@@ -12,7 +12,7 @@ from infra.alarms import Alarms
 from infra.api import Api
 from infra.dashboard import Dashboard
 from infra.function import Room
-from infra.permissions import ROOMS
+from infra.permissions import ALL_ROOMS
 from infra.queues import Queues
 from infra.saved_queries import SavedQueries
 from infra.settings import Settings
@@ -45,8 +45,8 @@ class Observability(Construct):
         table = alarm_table(
             rooms=[room.name for room in rooms],
             queues=by_name,
-            drained=[_camel(name) for room in rooms for name in ROOMS[room.name].drains],
-            streams=[room.name for room in rooms if ROOMS[room.name].stream],
+            drained=[_camel(name) for room in rooms for name in ALL_ROOMS[room.name].drains],
+            streams=[room.name for room in rooms if ALL_ROOMS[room.name].stream],
             tables=("Ledger", "Registry"),
             thresholds=Thresholds(
                 delivered_seconds=settings.alarm_delivered_seconds,

@@ -43,7 +43,8 @@ class Permissions:
     names are those of `Queues`.
 
     `consumes`: queues that Lambda reads for the room; `drains`: those that its code reads.
-    `secrets`: what it may ask of the key that wraps the data keys of secrets.
+    `secrets`: what it may ask of the key that wraps the data keys of secrets. `archive`: it puts
+    objects into the archive's bucket.
     """
 
     ledger: tuple[str, ...] = ()
@@ -57,6 +58,7 @@ class Permissions:
     secrets: tuple[str, ...] = ()
     stream: bool = False
     bus: bool = False
+    archive: bool = False
 
     @property
     def actions(self) -> frozenset[str]:
@@ -75,6 +77,7 @@ class Permissions:
                 *self.secrets,
                 *((*STREAM, *LIST_STREAMS, *ON_FAILURE) if self.stream else ()),
                 *(PUT_EVENTS if self.bus else ()),
+                *((PUT_OBJECT,) if self.archive else ()),
             }
         )
 
@@ -153,3 +156,9 @@ ROOMS: dict[str, Permissions] = {
         objects=(READ_BODIES, READ_SNAPSHOTS),
     ),
 }
+
+# With the setting `archive` alone.
+WITH_ARCHIVE: dict[str, Permissions] = {
+    "archive": Permissions(objects=(READ_BODIES,), stream=True, archive=True),
+}
+ALL_ROOMS = ROOMS | WITH_ARCHIVE

@@ -1,4 +1,4 @@
-"""The queues of the pipeline, each with its dead-letter queue, and the stream's failures."""
+"""The queues of the pipeline, each with its dead-letter queue, and the streams' failures."""
 
 from __future__ import annotations
 
@@ -26,12 +26,9 @@ class Queues(Construct):
         self.deliver_dlq = self._dead_letters("DeliverDlq")
         self.slow_dlq = self._dead_letters("SlowDlq")
         self.operate_dlq = self._dead_letters("OperateDlq")
-        self.notify_dlq = self._dead_letters("NotifyDlq")
-        acknowledge(
-            self.notify_dlq,
-            "AwsSolutions-SQS3",
-            "it is a dead-letter queue: that of the stream mapping, where the rule does not look",
-        )
+        self.notify_dlq = self._stream_failures("NotifyDlq")
+        archives = settings.archive != "off"
+        self.archive_dlq = self._stream_failures("ArchiveDlq") if archives else None
         self.match = self._queue("Match", MATCH_TIMEOUT_SECONDS, self.match_dlq)
         self.deliver = self._queue("Deliver", deliver_seconds, self.deliver_dlq)
         self.slow = self._queue("Slow", deliver_seconds, self.slow_dlq)
@@ -39,13 +36,23 @@ class Queues(Construct):
 
     @property
     def dead_letters(self) -> dict[str, sqs.Queue]:
-        return {
+        found = {
             "match": self.match_dlq,
             "deliver": self.deliver_dlq,
             "slow": self.slow_dlq,
             "operate": self.operate_dlq,
             "notify": self.notify_dlq,
         }
+        return found | ({"archive": self.archive_dlq} if self.archive_dlq else {})
+
+    def _stream_failures(self, name: str) -> sqs.Queue:
+        queue = self._dead_letters(name)
+        acknowledge(
+            queue,
+            "AwsSolutions-SQS3",
+            "it is a dead-letter queue: that of a stream mapping, where the rule does not look",
+        )
+        return queue
 
     def _dead_letters(self, name: str) -> sqs.Queue:
         return sqs.Queue(

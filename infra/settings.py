@@ -26,6 +26,7 @@ LOCAL_DEFAULTS: dict[str, Any] = {
     "keep_data": False,
     "alarms": "all",
     "dashboard": True,
+    "archive": "data",
 }
 
 
@@ -60,6 +61,12 @@ class Settings(BaseModel):
     log_retention_days: int = Field(default=30, gt=0)
     object_retention_days: int = Field(
         default=400, gt=0, description="large bodies; at least the longest project retention"
+    )
+    archive: Literal["off", "traces", "data"] = Field(
+        default="off", description="what expires is kept in S3: traces alone, or with their data"
+    )
+    archive_days: int | None = Field(
+        default=None, gt=0, description="how long the archive keeps it; without, for ever"
     )
     statistics: bool = Field(
         default=True, description="count what happens, for GET /v1/stats; costs writes"

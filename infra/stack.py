@@ -20,10 +20,11 @@ from infra.storage import Storage
 from infra.workers import Workers
 
 API_TIMEOUT_SECONDS = 29  # API Gateway gives up at 30
+ARCHIVE_TIMEOUT_SECONDS = 300  # up to a thousand objects, one after the other
 
 
 class HooktraceStack(cdk.Stack):
-    """API -> ingest -> match -> deliver; the ledger's stream -> notify; every minute sweep."""
+    """API -> ingest -> match -> deliver; the ledger's stream -> notify (and archive); sweep."""
 
     def __init__(self, scope: Construct, name: str, *, settings: Settings) -> None:
         super().__init__(
@@ -79,6 +80,7 @@ class HooktraceStack(cdk.Stack):
             room.may_have_forgotten(query)
         pace = {"OPERATE_ITEMS_PER_SECOND": str(settings.operation_items_per_second)}
         operate = self._room("operate", OPERATE_TIMEOUT_SECONDS, lanes | operate_url | pace)
+        archive = self._archive_room(storage)
 
         api = Api(
             self,
@@ -98,9 +100,11 @@ class HooktraceStack(cdk.Stack):
             deliver=deliver,
             notify=notify,
             operate=operate,
+            archive=archive,
         )
         Schedule(self, "Schedule", sweep=sweep)
-        rooms = (ingest, match, deliver, notify, sweep, query, manage, operate)
+        rooms = [ingest, match, deliver, notify, sweep, query, manage, operate]
+        rooms += [archive] if archive else []
         watched = Observability(
             self,
             "Observability",
@@ -111,6 +115,13 @@ class HooktraceStack(cdk.Stack):
             api=api,
         )
         self._tell(api, rooms, watched)
+
+    def _archive_room(self, storage: Storage) -> Room | None:
+        if storage.archive is None:
+            return None
+        with_data = "true" if self._around.settings.archive == "data" else "false"
+        environment = {"ARCHIVE_BUCKET": storage.archive.bucket_name, "ARCHIVE_DATA": with_data}
+        return self._room("archive", ARCHIVE_TIMEOUT_SECONDS, environment)
 
     def _room(self, name: str, timeout_seconds: int, environment: dict[str, str]) -> Room:
         return Room(
@@ -134,7 +145,7 @@ class HooktraceStack(cdk.Stack):
             network=network,
         )
 
-    def _tell(self, api: Api, rooms: tuple[Room, ...], watched: Observability) -> None:
+    def _tell(self, api: Api, rooms: list[Room], watched: Observability) -> None:
         """Outputs: what tools and operators need to find things."""
         storage, queues = self._around.storage, self._around.queues
         told = {
@@ -150,6 +161,8 @@ class HooktraceStack(cdk.Stack):
             "SlowQueueUrl": queues.slow.queue_url,
             "OperateQueueUrl": queues.operate.queue_url,
         }
+        if storage.archive is not None:
+            told["ArchiveBucket"] = storage.archive.bucket_name
         told |= {
             f"{lane.title()}DlqUrl": queue.queue_url for lane, queue in queues.dead_letters.items()
         }

@@ -1,4 +1,4 @@
-"""The two tables and the bucket."""
+"""The two tables and the buckets."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ TYPES = {"S": dynamodb.AttributeType.STRING, "N": dynamodb.AttributeType.NUMBER}
 
 
 class Storage(Construct):
-    """Ledger (streamed), registry, and the bucket of what is too large for an item."""
+    """Ledger (streamed), registry, the bucket of what is too large for an item, the archive."""
 
     def __init__(self, scope: Construct, name: str, *, settings: Settings) -> None:
         super().__init__(scope, name)
         self._settings = settings
         self.ledger = self._table("Ledger", LEDGER)
         self.registry = self._table("Registry", REGISTRY)
-        self.blobs = self._bucket()
+        self.blobs = self._blobs()
+        self.archive = self._archive() if settings.archive != "off" else None
 
     @property
     def _removal(self) -> cdk.RemovalPolicy:
@@ -55,22 +56,32 @@ class Storage(Construct):
             )
         return table
 
-    def _bucket(self) -> s3.Bucket:
+    def _blobs(self) -> s3.Bucket:
         """Snapshots are replaced, never aged: only bodies expire, after their events have."""
+        days = cdk.Duration.days(self._settings.object_retention_days)
+        return self._bucket(
+            "Blobs", s3.LifecycleRule(id="bodies-expire", prefix=BODIES, expiration=days)
+        )
+
+    def _archive(self) -> s3.Bucket:
+        """What expired in the ledger; the setting says for how long, if not for ever."""
+        days = self._settings.archive_days
+        rules = []
+        if days is not None:
+            rules = [s3.LifecycleRule(id="archive-expires", expiration=cdk.Duration.days(days))]
+        return self._bucket("Archive", *rules)
+
+    def _bucket(self, name: str, *rules: s3.LifecycleRule) -> s3.Bucket:
         bucket = s3.Bucket(
             self,
-            "Blobs",
+            name,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             removal_policy=self._removal,
             lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="bodies-expire",
-                    prefix=BODIES,
-                    expiration=cdk.Duration.days(self._settings.object_retention_days),
-                ),
+                *rules,
                 s3.LifecycleRule(
                     id="uploads-end", abort_incomplete_multipart_upload_after=cdk.Duration.days(1)
                 ),

@@ -20,6 +20,13 @@ STREAM_FILTER = {
     "eventName": ["INSERT", "MODIFY"],
     "dynamodb": {"Keys": {"SK": {"S": [{"prefix": f"{kind}#"} for kind in "EDHO"]}}},
 }
+EXPIRED_FILTER = {
+    "eventName": ["REMOVE"],
+    "userIdentity": {"type": ["Service"], "principalId": ["dynamodb.amazonaws.com"]},
+    "dynamodb": {"Keys": {"SK": {"S": [{"prefix": f"{kind}#"} for kind in "EDBA"]}}},
+}
+ARCHIVE_RECORD_AGE = cdk.Duration.hours(20)
+ARCHIVE_WINDOW = cdk.Duration.minutes(5)
 
 
 class Workers(Construct):
@@ -36,6 +43,7 @@ class Workers(Construct):
         deliver: Room,
         notify: Room,
         operate: Room,
+        archive: Room | None = None,
     ) -> None:
         super().__init__(scope, name)
         self._read_queue("Match", queues.match, match, batch=10, concurrency=50)
@@ -45,6 +53,9 @@ class Workers(Construct):
         # Bulk work: few at a time, so that it never takes what live traffic needs.
         self._read_queue("Operate", queues.operate, operate, batch=1, concurrency=2)
         self._read_stream(storage, queues.notify_dlq, notify)
+        if archive is not None:
+            assert queues.archive_dlq is not None
+            self._read_expired(storage, queues.archive_dlq, archive)
 
     def _read_queue(
         self,
@@ -84,3 +95,21 @@ class Workers(Construct):
             filters=[{"pattern": json.dumps(STREAM_FILTER)}],
         )
         mapping.node.add_dependency(notify.role)
+
+    def _read_expired(self, storage: Storage, failures: sqs.Queue, archive: Room) -> None:
+        """What DynamoDB removed since its time was over. It exists nowhere else any more: tried
+        again for as long as leaves four hours of the stream's day to send it again by hand."""
+        mapping = lambda_.EventSourceMapping(
+            self,
+            "Expired",
+            target=archive.entry,
+            event_source_arn=storage.ledger.table_stream_arn,
+            starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+            batch_size=1_000,
+            max_batching_window=ARCHIVE_WINDOW,
+            bisect_batch_on_error=True,
+            max_record_age=ARCHIVE_RECORD_AGE,
+            on_failure=event_sources.SqsDlq(failures),
+            filters=[{"pattern": json.dumps(EXPIRED_FILTER)}],
+        )
+        mapping.node.add_dependency(archive.role)

@@ -9,8 +9,8 @@ up on (`dead_letter_match`) are replayed, deliveries that delivering gave up on
 
 `queue`: what lies in a dead-letter queue. A message goes back to the queue it came from, then
 leaves the dead letters; a crash between the two sends it twice, which the claim turns away.
-`Notify` holds places in the ledger's stream, not records: these are read from the stream (which
-keeps a day) and given to the notify room. The AWS environment decides the account, or
+`Notify` and `Archive` hold places in the ledger's stream, not records: these are read from the
+stream (which keeps a day) and given to the room again. The AWS environment decides the account, or
 AWS_ENDPOINT_URL.
 """
 
@@ -33,7 +33,9 @@ Call = Callable[[str, str], tuple[int, Mapping[str, Any]]]
 Client = Callable[[str], Any]
 """A boto3 client of a service."""
 
-STREAM_QUEUE = "Notify"
+STREAM_QUEUES = ("Notify", "Archive")
+EMPTY_PAGES = 20
+"""So many pages of the stream without a record, one after the other, and it is given up."""
 REASON = "dead_letter_"
 
 
@@ -80,7 +82,7 @@ def redrive_queue(
     """Sends what lies in the dead-letter queue `name` again; how many, and how many stay."""
     dead = outputs.get(f"{name}DlqUrl")
     source = outputs.get(f"{name}QueueUrl")
-    if dead is None or (source is None and name != STREAM_QUEUE):
+    if dead is None or (source is None and name not in STREAM_QUEUES):
         known = sorted(key.removesuffix("DlqUrl") for key in outputs if key.endswith("DlqUrl"))
         raise CannotRedrive(f"there is no queue {name}; there are: {', '.join(known)}")
     sqs = client("sqs")
@@ -91,7 +93,7 @@ def redrive_queue(
     counts = {"sent": 0, "kept": 0}
     for message in _messages(sqs, dead):
         if source is None:
-            sent = _repeat_stream(message["Body"], outputs, client)
+            sent = _repeat_stream(message["Body"], outputs[f"{name}Function"], client)
         else:
             sqs.send_message(QueueUrl=source, MessageBody=message["Body"])
             sent = True
@@ -112,30 +114,49 @@ def _messages(sqs: Any, url: str) -> Iterator[Mapping[str, Any]]:
         yield from answer["Messages"]
 
 
-def _repeat_stream(body: str, outputs: Mapping[str, str], client: Client) -> bool:
-    """Gives a stretch of the stream to notify again; False when it failed or is gone."""
+def _repeat_stream(body: str, function: str, client: Client) -> bool:
+    """Gives a stretch of the stream to the room again; False when it failed or is gone.
+
+    A page at a time: both rooms may see records again, and a call takes 6 MB at most.
+    """
     place = json.loads(body).get("DDBStreamBatchInfo", {})
-    streams = client("dynamodbstreams")
     try:
-        iterator = streams.get_shard_iterator(
-            StreamArn=place["streamArn"],
-            ShardId=place["shardId"],
-            ShardIteratorType="AT_SEQUENCE_NUMBER",
-            SequenceNumber=place["startSequenceNumber"],
-        )["ShardIterator"]
-    except (KeyError, ClientError):
+        for records in _stretch(place, client("dynamodbstreams")):
+            payload = json.dumps({"Records": records}, default=_plain)
+            if "FunctionError" in client("lambda").invoke(FunctionName=function, Payload=payload):
+                return False
+    except (LookupError, ClientError):
         return False
-    records: list[Any] = []
-    last = int(place["endSequenceNumber"])
-    while iterator and (not records or _sequence(records[-1]) < last):
+    return True
+
+
+def _stretch(place: Mapping[str, Any], streams: Any) -> Iterator[list[Any]]:
+    """The records of a place in the stream, as Lambda would hand them over, in pages."""
+    iterator = streams.get_shard_iterator(
+        StreamArn=place["streamArn"],
+        ShardId=place["shardId"],
+        ShardIteratorType="AT_SEQUENCE_NUMBER",
+        SequenceNumber=place["startSequenceNumber"],
+    )["ShardIterator"]
+    last, empty = int(place["endSequenceNumber"]), 0
+    while iterator and empty < EMPTY_PAGES:
         answer = streams.get_records(ShardIterator=iterator, Limit=1_000)
-        if not answer["Records"]:
-            break
-        records += [one for one in answer["Records"] if _sequence(one) <= last]
         iterator = answer.get("NextShardIterator")
-    payload = json.dumps({"Records": records}, default=_plain)
-    ran = client("lambda").invoke(FunctionName=outputs["NotifyFunction"], Payload=payload)
-    return bool(records) and "FunctionError" not in ran
+        found = answer["Records"]
+        empty = 0 if found else empty + 1
+        if wanted := [_as_lambda(one) for one in found if _sequence(one) <= last]:
+            yield wanted
+        if found and _sequence(found[-1]) >= last:
+            return
+    raise LookupError("the stream does not have all of it any more")
+
+
+def _as_lambda(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Lambda spells the names of who removed an item in lower case."""
+    who = record.get("userIdentity")
+    if who is None:
+        return dict(record)
+    return {**record, "userIdentity": {name[0].lower() + name[1:]: who[name] for name in who}}
 
 
 def _sequence(record: Mapping[str, Any]) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tools.setup import ROOT
 
-ROOMS = ("deliver", "ingest", "manage", "match", "notify", "operate", "query", "sweep")
+ROOMS = ("archive", "deliver", "ingest", "manage", "match", "notify", "operate", "query", "sweep")
 
 
 @cache

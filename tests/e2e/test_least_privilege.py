@@ -21,6 +21,8 @@ from hooktrace.domain.ids import EndpointId, ProjectId, parse_event_id
 from hooktrace.domain.messages import DeliverTaskV1, encode
 from tests.e2e.client import ApiProject
 from tests.e2e.lost import event_without_message
+from tests.expired import deleted_records, expired_records
+from tools.archived import NotThere, read
 from tools.receiver import Receiver, Step
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("enforcing_stack")]
@@ -189,6 +191,45 @@ def test_a_body_in_s3_is_sent_shown_tried_and_made_again(
     assert expunged.status_code == 200, expunged.text
     assert clients("s3").list_objects_v2(**where, Prefix=name)["KeyCount"] == 0
     assert project.call("GET", "/v1/stats").json()["windows"][0]["events_entered"]["accepted"] > 0
+
+
+@pytest.mark.parametrize("size", [10, 5_000, BIG_BYTES])
+def test_what_expires_is_archived_and_what_is_deleted_is_not(
+    project: ApiProject,
+    enforcing_stack: dict[str, Any],
+    clients: Callable[[str], Any],
+    size: int,
+) -> None:
+    """No emulator removes items as DynamoDB's TTL does, with a record in the stream: the room is
+    called with such records, made from the items as they are."""
+    blob = secrets.token_hex(size)
+    project.subscription(project.endpoint("/lp/kept"))
+    identifier = parse_event_id(project.event("kept.one", {"blob": blob}))
+    assert identifier is not None
+    trace = project.outcome(identifier)
+    items = ledger_items(clients, enforcing_stack["outputs"]["LedgerTable"], identifier)
+    function = enforcing_stack["outputs"]["ArchiveFunction"]
+    bucket = enforcing_stack["outputs"]["ArchiveBucket"]
+
+    def told(batch: dict[str, Any]) -> None:
+        answer = clients("lambda").invoke(FunctionName=function, Payload=json.dumps(batch))
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
+    told(deleted_records(items))
+    with pytest.raises(NotThere):
+        read(clients("s3"), bucket, ProjectId(project.id), identifier)
+    told(expired_records(items))
+    found = read(clients("s3"), bucket, ProjectId(project.id), identifier)
+    assert json.loads(found["payload"]["data"]) == {"blob": blob}
+    assert found["event"]["status"] == trace["status"] == "succeeded"
+    assert [one["attempts"] for one in found["deliveries"]] == [trace["deliveries"][0]["attempts"]]
+
+
+def ledger_items(clients: Callable[[str], Any], table: str, event: str) -> list[dict[str, Any]]:
+    """All items of an event."""
+    pages = clients("dynamodb").get_paginator("scan").paginate(TableName=table)
+    ulid = event.removeprefix("evt_")
+    return [item for page in pages for item in page["Items"] if ulid in item["SK"]["S"]]
 
 
 def test_bulk_work_of_every_kind_is_done_with_its_own_role(project: ApiProject) -> None:

@@ -13,7 +13,7 @@ import boto3
 import httpx
 
 from infra.alarm_table import OWN, Alarm, Thresholds, alarm_table
-from infra.permissions import ROOMS
+from infra.permissions import ALL_ROOMS
 from tools.demo.stack import Stack
 from tools.emulator import REGION
 
@@ -161,16 +161,17 @@ def workbench(state: Mapping[str, Any]) -> Iterator[Workbench]:
 def _alarms(outputs: Mapping[str, str]) -> list[Alarm]:
     queues = [n.removesuffix("Url") for n in outputs if n.endswith("DlqUrl")]
     queues += [n.removesuffix("QueueUrl") for n in outputs if n.endswith("QueueUrl")]
+    rooms = {r: one for r, one in ALL_ROOMS.items() if f"{r.title()}Function" in outputs}
     drained = {
         "".join(part.title() for part in name.split("_"))
-        for allowed in ROOMS.values()
+        for allowed in rooms.values()
         for name in allowed.drains
     }
     return alarm_table(
-        rooms=ROOMS,
+        rooms=rooms,
         queues=queues,
         drained=drained,
-        streams=[room for room, allowed in ROOMS.items() if allowed.stream],
+        streams=[room for room, allowed in rooms.items() if allowed.stream],
         tables=("Ledger", "Registry"),
         thresholds=Thresholds(),
     )

@@ -66,7 +66,7 @@ class TableLedger:
 
     def put_payload(self, project: ProjectId, event: EventId, packed: bytes, ttl: int) -> str:
         if len(packed) > ITEM_PAYLOAD_BYTES:
-            self._blobs.put(_payload_name(project, event), packed)
+            self._blobs.put(payload_name(project, event), packed)
             return "s3"
         self._table.store([items.blob_item(_payload_key(project, event), packed, ttl)])
         return "item"
@@ -75,12 +75,12 @@ class TableLedger:
         key = _payload_key(project, event)
         if item := self._table.get([key]).get(key):
             return bytes(item["b"]["B"])
-        return self._blobs.get(_payload_name(project, event))
+        return self._blobs.get(payload_name(project, event))
 
     def erase_payload(self, project: ProjectId, event: EventId, place: str | None) -> None:
         self._table.remove([_payload_key(project, event)])
         if place == "s3":
-            self._blobs.delete(_payload_name(project, event))
+            self._blobs.delete(payload_name(project, event))
 
     def put_plan(self, event: EventRecord, token: str, plan: Sequence[PlannedDelivery]) -> int:
         pages = [plan[start : start + PLAN_PAGE] for start in range(0, len(plan), PLAN_PAGE)]
@@ -230,7 +230,7 @@ def _payload_key(project: ProjectId, event: EventId) -> Key:
     return f"{project}#{event_shard(ulid)}", f"B#{ulid}"
 
 
-def _payload_name(project: ProjectId, event: EventId) -> str:
+def payload_name(project: ProjectId, event: EventId) -> str:
     return f"bodies/{project}/{event}"
 
 

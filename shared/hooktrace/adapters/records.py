@@ -93,11 +93,11 @@ def operation_changes(event: Mapping[str, Any]) -> list[tuple[str | None, Operat
         image, old = record["NewImage"], record.get("OldImage")
         before = old["s"]["S"] if old else None
         if before != image["s"]["S"]:
-            changes.append((before, operation_record(_with_bytes(image))))
+            changes.append((before, operation_record(with_bytes(image))))
     return changes
 
 
-def _with_bytes(image: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def with_bytes(image: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The image as an item: in what Lambda hands over, bytes are base64 text."""
     return {
         name: {"B": base64.b64decode(value["B"])} if isinstance(value.get("B"), str) else value

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hooktrace.adapters.archive import BY_TTL
 from hooktrace.domain.states import DeliveryStatus, EventStatus
 from tests.whole_api import WholeApi
 from tests.world import World
@@ -18,6 +19,8 @@ OUTPUTS = {
     "MatchDlqUrl": "match-dlq",
     "NotifyDlqUrl": "notify-dlq",
     "NotifyFunction": "notify",
+    "ArchiveDlqUrl": "archive-dlq",
+    "ArchiveFunction": "archive",
 }
 
 
@@ -139,14 +142,39 @@ def test_a_stretch_of_the_stream_is_given_to_notify_again(*, fails: bool) -> Non
         for n in range(1, 6)
     ]
     counts = redrive_queue("Notify", OUTPUTS, queues, dry_run=False)
-    ((name, payload),) = queues.invoked
-    assert name == "notify"
-    assert [r["dynamodb"]["SequenceNumber"] for r in payload["Records"]] == ["1", "2", "3"]
-    assert payload["Records"][0]["dynamodb"]["Keys"] == {"b": "AA=="}
+    assert {name for name, _ in queues.invoked} == {"notify"}
+    pages = [
+        [r["dynamodb"]["SequenceNumber"] for r in payload["Records"]]
+        for _, payload in queues.invoked
+    ]
+    assert pages == ([["1", "2"]] if fails else [["1", "2"], ["3"]])
+    assert queues.invoked[0][1]["Records"][0]["dynamodb"]["Keys"] == {"b": "AA=="}
     assert counts == ({"sent": 0, "kept": 1} if fails else {"sent": 1, "kept": 0})
     assert len(queues.bodies["notify-dlq"]) == (1 if fails else 0)
 
 
+def test_a_stretch_for_the_archive_says_who_removed_its_items_as_lambda_does() -> None:
+    place = {"shardId": "s", "streamArn": "arn"}
+    place |= {"startSequenceNumber": "1", "endSequenceNumber": "1"}
+    queues = Queues({"archive-dlq": [json.dumps({"DDBStreamBatchInfo": place})]})
+    who = {"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"}
+    queues.records = [{"dynamodb": {"SequenceNumber": "1"}, "userIdentity": who}]
+    assert redrive_queue("Archive", OUTPUTS, queues, dry_run=False) == {"sent": 1, "kept": 0}
+    ((name, payload),) = queues.invoked
+    assert name == "archive"
+    assert payload["Records"][0]["userIdentity"] == BY_TTL
+
+
+@pytest.mark.parametrize("seen", [0, 2])
+def test_a_stretch_that_the_stream_has_no_more_stays_in_its_queue(seen: int) -> None:
+    place = {"shardId": "s", "streamArn": "arn"}
+    place |= {"startSequenceNumber": "1", "endSequenceNumber": "9"}
+    queues = Queues({"notify-dlq": [json.dumps({"DDBStreamBatchInfo": place})]})
+    queues.records = [{"dynamodb": {"SequenceNumber": str(n)}} for n in range(1, seen + 1)]
+    assert redrive_queue("Notify", OUTPUTS, queues, dry_run=False) == {"sent": 0, "kept": 1}
+    assert len(queues.bodies["notify-dlq"]) == 1
+
+
 def test_a_queue_that_is_not_there_is_named_with_those_that_are() -> None:
-    with pytest.raises(CannotRedrive, match="there are: Match, Notify"):
+    with pytest.raises(CannotRedrive, match="there are: Archive, Match, Notify"):
         redrive_queue("Nothing", OUTPUTS, Queues({}), dry_run=False)
