@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
@@ -52,7 +53,7 @@ class Workers(Construct):
         self._read_queue("Slow", queues.slow, deliver, batch=100, concurrency=20, window_seconds=1)
         # Bulk work: few at a time, so that it never takes what live traffic needs.
         self._read_queue("Operate", queues.operate, operate, batch=1, concurrency=2)
-        self._read_stream(storage, queues.notify_dlq, notify)
+        self._read_changes(storage, queues.notify_dlq, notify)
         if archive is not None:
             assert queues.archive_dlq is not None
             self._read_expired(storage, queues.archive_dlq, archive)
@@ -79,37 +80,44 @@ class Workers(Construct):
         )
         mapping.node.add_dependency(room.role)
 
-    def _read_stream(self, storage: Storage, failures: sqs.Queue, notify: Room) -> None:
+    def _read_changes(self, storage: Storage, failures: sqs.Queue, notify: Room) -> None:
         """Only what was put or changed: TTL removals are REMOVE records, so they never arrive."""
-        mapping = lambda_.EventSourceMapping(
-            self,
+        self._read_stream(
             "Stream",
-            target=notify.entry,
-            event_source_arn=storage.ledger.table_stream_arn,
-            starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+            storage,
+            notify,
+            failures,
             batch_size=100,
-            bisect_batch_on_error=True,
             retry_attempts=STREAM_RETRIES,
             max_record_age=STREAM_RECORD_AGE,
-            on_failure=event_sources.SqsDlq(failures),
             filters=[{"pattern": json.dumps(STREAM_FILTER)}],
         )
-        mapping.node.add_dependency(notify.role)
 
     def _read_expired(self, storage: Storage, failures: sqs.Queue, archive: Room) -> None:
         """What DynamoDB removed since its time was over. It exists nowhere else any more: tried
         again for as long as leaves four hours of the stream's day to send it again by hand."""
-        mapping = lambda_.EventSourceMapping(
-            self,
+        self._read_stream(
             "Expired",
-            target=archive.entry,
-            event_source_arn=storage.ledger.table_stream_arn,
-            starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+            storage,
+            archive,
+            failures,
             batch_size=1_000,
             max_batching_window=ARCHIVE_WINDOW,
-            bisect_batch_on_error=True,
             max_record_age=ARCHIVE_RECORD_AGE,
-            on_failure=event_sources.SqsDlq(failures),
             filters=[{"pattern": json.dumps(EXPIRED_FILTER)}],
         )
-        mapping.node.add_dependency(archive.role)
+
+    def _read_stream(
+        self, name: str, storage: Storage, room: Room, failures: sqs.Queue, **how: Any
+    ) -> None:
+        mapping = lambda_.EventSourceMapping(
+            self,
+            name,
+            target=room.entry,
+            event_source_arn=storage.ledger.table_stream_arn,
+            starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+            bisect_batch_on_error=True,
+            on_failure=event_sources.SqsDlq(failures),
+            **how,
+        )
+        mapping.node.add_dependency(room.role)

@@ -18,7 +18,6 @@ from hooktrace.domain.events import EventRecord
 from hooktrace.domain.ids import KeyId, ProjectId
 from hooktrace.domain.registry import Endpoint
 from hooktrace.domain.states import DeliveryStatus, EventStatus
-from hooktrace.usecases.replay_event import ReplayEvent
 from tests.fakes import WorkerDied, answer
 from tests.unit.listing.room import Room
 from tests.world import World
@@ -240,7 +239,7 @@ def test_retry_and_replay_are_refused_and_lists_still_show_it(world: World, room
         world.steering().retry(project, world.trace(event).deliveries[0].id, KEY, force=True)
     assert refused.value.code == "data_expunged"
     with pytest.raises(Conflict) as refused:
-        replaying(world).run(project, event.id)
+        world.replaying().run(project, event.id)
     assert refused.value.code == "data_expunged"
     assert len(world.sender.requests) == 1
 
@@ -248,21 +247,6 @@ def test_retry_and_replay_are_refused_and_lists_still_show_it(world: World, room
     assert (shown["data"], shown["headers"], shown["data_expunged_by"]) == (None, {}, KEY)
     assert shown["data_expunged_at"] is not None
     assert room.walk("/v1/events", status="failed") == [event.id]
-
-
-def replaying(world: World) -> ReplayEvent:
-    from hooktrace.usecases.matching_sets import MatchingSets
-
-    return ReplayEvent(
-        traces=world.reader(),
-        sets=MatchingSets(world.registry.matching),
-        projects=world.registry.projects,
-        ledger=world.ledger,
-        payloads=world.ledger,
-        queue=world.deliver_queue,
-        clock=world.clock,
-        chance=world.chance,
-    )
 
 
 def test_a_retry_at_the_same_moment_loses_to_it(world: World) -> None:

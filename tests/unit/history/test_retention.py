@@ -12,7 +12,7 @@ from hooktrace.domain.events import EventRecord
 from hooktrace.domain.ids import KeyId, ProjectId
 from hooktrace.domain.states import DeliveryStatus, EventStatus
 from tests.fakes import WorkerDied
-from tests.unit.history.test_expunge import large, replaying
+from tests.unit.history.test_expunge import large
 from tests.unit.listing.room import Room
 from tests.unit.manage.room import make_room
 from tests.world import World
@@ -226,7 +226,9 @@ _retry = _acts(
         ProjectId(event.project_id), delivery, KEY, force=True
     )
 )
-_replay = _acts(lambda world, event, _: replaying(world).run(ProjectId(event.project_id), event.id))
+_replay = _acts(
+    lambda world, event, _: world.replaying().run(ProjectId(event.project_id), event.id)
+)
 _expunge = _acts(
     lambda world, event, _: world.expunging().run(ProjectId(event.project_id), event.id, KEY)
 )

@@ -20,8 +20,6 @@ from hooktrace.domain.registry import Endpoint
 from hooktrace.domain.retry import DEFAULT_SCHEDULE
 from hooktrace.domain.states import DeliveryStatus, EventStatus
 from hooktrace.usecases.cached_projects import CachedProjects
-from hooktrace.usecases.matching_sets import MatchingSets
-from hooktrace.usecases.replay_event import ReplayEvent
 from tests.fakes import WorkerDied
 from tests.world import World
 
@@ -310,16 +308,7 @@ def test_an_operational_event_has_a_trace_and_can_be_replayed(world: World) -> N
     assert again is not None
     world.change(again, state="enabled", disabled_reason=None, disabled_ms=None)
     world.sender.script[OPS] = [200]
-    replay = ReplayEvent(
-        traces=world.reader(),
-        sets=MatchingSets(world.registry.matching),
-        projects=world.registry.projects,
-        ledger=world.ledger,
-        payloads=world.ledger,
-        queue=world.deliver_queue,
-        clock=world.clock,
-        chance=world.chance,
-    ).run(ProjectId(told.project_id), told.id)
+    replay = world.replaying().run(ProjectId(told.project_id), told.id)
     assert [(one.endpoint_id, one.replay) for one in replay.added] == [(ops.id, 1)]
     drive(world)
     assert world.trace(told).event.status is EventStatus.SUCCEEDED

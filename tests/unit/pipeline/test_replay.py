@@ -7,8 +7,6 @@ import pytest
 from hooktrace.domain.errors import Conflict, NotFound
 from hooktrace.domain.ids import ProjectId
 from hooktrace.domain.states import DeliveryStatus, EventStatus
-from hooktrace.usecases.matching_sets import MatchingSets
-from hooktrace.usecases.replay_event import ReplayEvent
 from tests.fakes import WorkerDied
 from tests.world import World
 
@@ -16,19 +14,6 @@ from tests.world import World
 @pytest.fixture
 def world() -> World:
     return World()
-
-
-def replaying(world: World) -> ReplayEvent:
-    return ReplayEvent(
-        traces=world.reader(),
-        sets=MatchingSets(world.registry.matching),
-        projects=world.registry.projects,
-        ledger=world.ledger,
-        payloads=world.ledger,
-        queue=world.deliver_queue,
-        clock=world.clock,
-        chance=world.chance,
-    )
 
 
 def project(world: World) -> ProjectId:
@@ -39,11 +24,11 @@ def test_a_discarded_event_finds_todays_subscription(world: World) -> None:
     event = world.ingest()
     world.run()
     assert world.trace(event).event.status is EventStatus.DISCARDED
-    nothing = replaying(world).run(project(world), event.id)
+    nothing = world.replaying().run(project(world), event.id)
     assert nothing.added == ()
     assert nothing.event.status is EventStatus.DISCARDED
     world.subscription(world.endpoint())
-    done = replaying(world).run(project(world), event.id)
+    done = world.replaying().run(project(world), event.id)
     assert done.event.status is EventStatus.DELIVERING
     world.run()
     trace = world.trace(event)
@@ -60,7 +45,7 @@ def test_history_is_kept_and_the_latest_round_decides(world: World) -> None:
     event = world.ingest()
     world.run()
     assert world.trace(event).event.status is EventStatus.FAILED
-    replaying(world).run(project(world), event.id)
+    world.replaying().run(project(world), event.id)
     world.run()
     first, second = world.trace(event).deliveries
     assert (first.replay, first.status) == (0, DeliveryStatus.FAILED)
@@ -83,7 +68,7 @@ def test_a_crash_before_the_messages_is_healed_by_sweep(world: World) -> None:
 
     world.deliver_queue.before_send = die
     with pytest.raises(WorkerDied):
-        replaying(world).run(project(world), event.id)
+        world.replaying().run(project(world), event.id)
     assert world.trace(event).event.status is EventStatus.DELIVERING
     world.run_for(240, step=10)
     trace = world.trace(event)
@@ -98,7 +83,7 @@ def test_a_replay_to_many_endpoints_is_complete(world: World) -> None:
         world.subscription(world.endpoint())
     event = world.ingest()
     world.run()
-    replaying(world).run(project(world), event.id)
+    world.replaying().run(project(world), event.id)
     world.run()
     trace = world.trace(event)
     assert trace.event.status is EventStatus.SUCCEEDED
@@ -109,7 +94,7 @@ def test_a_replay_to_many_endpoints_is_complete(world: World) -> None:
 def test_what_cannot_be_replayed(world: World) -> None:
     event = world.ingest()
     with pytest.raises(Conflict):
-        replaying(world).run(project(world), event.id)
+        world.replaying().run(project(world), event.id)
     stranger = ProjectId(world.new_project("other").id)
     with pytest.raises(NotFound):
-        replaying(world).run(stranger, event.id)
+        world.replaying().run(stranger, event.id)
