@@ -6,6 +6,7 @@ from functools import partial
 
 from functions.manage.answers import (
     KeyList,
+    KeyView,
     NewKeyView,
     NewProjectView,
     ProjectList,
@@ -98,6 +99,18 @@ def project_routes(wired: Wired) -> tuple[Route, ...]:
             responses={200: KeyList},
         ),
         Route(
+            method="GET",
+            path="/v1/keys/{id}",
+            handler=partial(_get_key, wired),
+            scope="admin",
+            operation_id="getKey",
+            summary="Read an API key",
+            description="Its name and scopes; the token is not stored.",
+            tags=KEYS,
+            responses={200: KeyView},
+            problems=("not_found",),
+        ),
+        Route(
             method="DELETE",
             path="/v1/keys/{id}",
             handler=partial(_revoke_key, wired),
@@ -154,6 +167,11 @@ def _create_key(wired: Wired, request: Request) -> Response:
 def _list_keys(wired: Wired, request: Request) -> Response:
     keys = use.list_keys(request.project_id, desk=wired().projects)
     return Response(200, {"items": [key_view(key) for key in keys]})
+
+
+def _get_key(wired: Wired, request: Request) -> Response:
+    key = use.get_key(request.project_id, path_id(request, "key"), desk=wired().projects)
+    return Response(200, key_view(key))
 
 
 def _revoke_key(wired: Wired, request: Request) -> Response:

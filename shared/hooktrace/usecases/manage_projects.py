@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hooktrace.domain.errors import Fault, InvalidInput
+from hooktrace.domain.errors import Fault, InvalidInput, NotFound
 from hooktrace.domain.ids import ulid
 from hooktrace.domain.keys import Scope, StoredKey
 from hooktrace.domain.notification_kinds import NotificationChoice
@@ -114,6 +114,14 @@ def create_key(project_id: str, name: str, scopes: Iterable[Scope], *, desk: Pro
 def list_keys(project_id: str, *, desk: ProjectDesk) -> list[StoredKey]:
     """The keys of the project, oldest first, without their secrets."""
     return desk.keys.list_keys(project_id)
+
+
+def get_key(project_id: str, key_id: str, *, desk: ProjectDesk) -> StoredKey:
+    """A key of the project, without its secret. Raises NotFound."""
+    key = desk.keys.load_key(key_id)
+    if key is None or key.project_id != project_id:
+        raise NotFound
+    return key
 
 
 def revoke_key(project_id: str, key_id: str, *, desk: ProjectDesk) -> None:

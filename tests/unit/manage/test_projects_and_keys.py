@@ -55,12 +55,15 @@ def test_a_token_is_shown_once_and_ends_when_revoked(room: Room) -> None:
     room.keys["ci"] = made.json["token"]
     assert room.call("GET", "/v1/endpoints", key="ci").status == 200
 
+    read = room.call("GET", made.headers["location"])
+    assert read.json == {k: v for k, v in made.json.items() if k != "token"}
     listed = room.call("GET", "/v1/keys")
     assert "ht_" not in (listed.text or "")
     assert made.json["id"] in {key["id"] for key in listed.json["items"]}
 
     assert room.call("DELETE", f"/v1/keys/{made.json['id']}").status == 204
     assert room.call("DELETE", f"/v1/keys/{made.json['id']}").status == 404
+    assert room.call("GET", f"/v1/keys/{made.json['id']}").status == 404
     room.clock.ms += 30_001  # longer than keys are cached
     assert room.call("GET", "/v1/endpoints", key="ci").status == 401
 
@@ -68,6 +71,7 @@ def test_a_token_is_shown_once_and_ends_when_revoked(room: Room) -> None:
 def test_another_projects_key_cannot_be_revoked(room: Room) -> None:
     key_id = room.call("GET", "/v1/keys", key="Q:admin").json["items"][0]["id"]
     assert room.call("DELETE", f"/v1/keys/{key_id}").status == 404
+    assert room.call("GET", f"/v1/keys/{key_id}").status == 404
     assert len(room.call("GET", "/v1/keys", key="Q:admin").json["items"]) == 3
 
 
@@ -99,6 +103,7 @@ def test_malformed_keys_are_refused(room: Room, body: dict[str, object]) -> None
         ("GET", "/v1/projects"),
         ("POST", "/v1/keys"),
         ("GET", "/v1/keys"),
+        ("GET", "/v1/keys/key_x"),
         ("DELETE", "/v1/keys/key_x"),
         ("POST", "/v1/endpoints"),
         ("PATCH", "/v1/endpoints/ep_x"),
