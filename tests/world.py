@@ -58,6 +58,7 @@ from hooktrace.usecases.read_brake import ReadBrake
 from hooktrace.usecases.read_health import ReadHealth
 from hooktrace.usecases.read_trace import ReadTrace, Trace
 from hooktrace.usecases.replay_event import ReplayEvent
+from hooktrace.usecases.return_turns import ReturnTurns
 from hooktrace.usecases.roll_up_events import RollUpEvents
 from hooktrace.usecases.select_records import SelectRecords
 from hooktrace.usecases.steer_delivery import SteerDelivery
@@ -505,6 +506,7 @@ class World:
     def steering(self) -> SteerDelivery:
         return SteerDelivery(
             traces=self.reader(),
+            turns=ReturnTurns(traffic=self.traffic, clock=self.clock, chance=self.chance),
             ledger=self.ledger,
             endpoints=self.registry.endpoints,
             queue=self.deliver_queue,

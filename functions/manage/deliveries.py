@@ -27,7 +27,10 @@ def delivery_routes(wired: Wired) -> tuple[Route, ...]:
             description=(
                 "The attempt is recorded with `trigger: manual` and this key's id. Of a delivery "
                 "that is retrying the schedule goes on after a failure; one that had ended gets "
-                "this attempt and no more. `force` also sends to a disabled endpoint."
+                "this attempt and no more. `force` also sends to a disabled endpoint. While an "
+                "attempt is under way or queued, or the first one waits for a limit of the "
+                "endpoint, the answer is 409 `delivery_in_flight`: its detail says what the "
+                "delivery waits for, and until when."
             ),
             tags=TAGS,
             body=RetryOptions,

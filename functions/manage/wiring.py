@@ -37,6 +37,7 @@ from hooktrace.usecases.manage_subscriptions import SubscriptionDesk
 from hooktrace.usecases.read_brake import ReadBrake
 from hooktrace.usecases.read_health import ReadHealth
 from hooktrace.usecases.read_trace import ReadTrace
+from hooktrace.usecases.return_turns import ReturnTurns
 from hooktrace.usecases.steer_delivery import SteerDelivery
 from hooktrace.usecases.stop_deliveries import StopDeliveries
 from hooktrace.usecases.try_subscription import TracedEvents
@@ -91,6 +92,7 @@ def wired() -> Desks:
         events=TracedEvents(traces),
         deliveries=SteerDelivery(
             traces=traces,
+            turns=ReturnTurns(traffic=TableTraffic(table), clock=clock, chance=SystemChance()),
             ledger=ledger,
             endpoints=registry.endpoints,
             queue=SqsQueue(client("sqs"), settings().deliver_queue_url),

@@ -13,9 +13,10 @@ import pytest
 from hooktrace.adapters.dynamodb.table import DynamoTable
 from hooktrace.adapters.memory.table import MemoryTable
 from hooktrace.adapters.traffic import TableTraffic
+from hooktrace.domain.admission import Ask, Go, admit
 from hooktrace.domain.ids import EndpointId, ProjectId, ulid
 from hooktrace.domain.registry import RateLimit
-from hooktrace.domain.traffic import Ask, Go, Permit, Traffic, admit
+from hooktrace.domain.traffic import Permit, Traffic
 from hooktrace.endpoint_ports import EndpointKey
 
 FULL = Traffic(
@@ -24,6 +25,7 @@ FULL = Traffic(
     limit_since_ms=1_790_000_000_001,
     free_us=1_790_000_000_000_123,
     used_us=1_790_000_000_000_456,
+    freed_ms=(1_790_000_020_000, 1_790_000_030_001),
     permits=(Permit("aB-_9", 3, 1_790_000_009_000), Permit("x", 1, 1_790_000_010_000)),
     slow_until_ms=1_790_000_600_000,
     hung_ms=1_790_000_000_007,

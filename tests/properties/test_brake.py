@@ -9,18 +9,15 @@ from dataclasses import dataclass, field, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hooktrace.domain.admission import AHEAD_MS, Ask, Go, Wait, admit
 from hooktrace.domain.registry import RateLimit
 from hooktrace.domain.traffic import (
-    AHEAD_MS,
-    Ask,
-    Go,
     Traffic,
-    Wait,
-    admit,
     burst,
     give_back,
     grace_ms,
     interval_us,
+    return_turns,
 )
 
 RATES = st.builds(RateLimit, st.integers(1, 300), st.integers(1, 30))
@@ -35,6 +32,8 @@ class Fleet:
     concurrency: int | None
     lateness_ms: int
     messages: int
+    cancels: float = 0.0
+    cancelled: int = 0
     traffic: Traffic = field(default_factory=Traffic)
     starts: list[int] = field(default_factory=list)
     most: int = 0
@@ -75,6 +74,11 @@ class Fleet:
                         end = answer.start_ms + late + chance.randrange(1, 3_000)
                         heapq.heappush(ends, (end, answer.permit))
                         self.most = max(self.most, len(ends))
+                elif isinstance(answer, Wait) and chance.random() < self.cancels:
+                    self.cancelled += 1
+                    if answer.why == "rate_limit":
+                        turn = (answer.until_ms, now)
+                        self.traffic = return_turns(self.traffic, [turn], now)
                 elif isinstance(answer, Wait):
                     waits = ask.waits + 1 if answer.why == "concurrency" else 0
                     come = max(now, answer.until_ms - 1_000) + chance.randrange(
@@ -97,6 +101,19 @@ def test_fc_38_no_window_holds_more_than_the_limit(
     fleet = Fleet(seed, rate, None, lateness_ms, messages)
     fleet.run()
     assert len(fleet.starts) == messages
+    starts = sorted(fleet.starts)
+    for first, beyond in zip(starts, starts[rate.requests :], strict=False):
+        assert beyond - first >= rate.seconds * 1000
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32), RATES, st.integers(0, 5_000), st.integers(1, 60), st.floats(0, 0.9))
+def test_turns_that_come_back_break_no_limit(
+    seed: int, rate: RateLimit, lateness_ms: int, messages: int, cancels: float
+) -> None:
+    fleet = Fleet(seed, rate, None, lateness_ms, messages, cancels)
+    fleet.run()
+    assert len(fleet.starts) + fleet.cancelled == messages
     starts = sorted(fleet.starts)
     for first, beyond in zip(starts, starts[rate.requests :], strict=False):
         assert beyond - first >= rate.seconds * 1000

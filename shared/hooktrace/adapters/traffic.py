@@ -5,7 +5,8 @@
 | `project#endpoint` | `T` | v version, w write token, x expiry (epoch seconds), rn requests in |
 | | | rs seconds of the limit, ra since when, f end of the queue and us of what began (both in |
 | | | microseconds), |
-| | | p permits (`token:count:until` each), su slow until, hu last hang, fa fast answers |
+| | | ft times given back, p permits (`token:count:until` each), su slow until, hu last hang, |
+| | | fa fast answers |
 
 The partition is the endpoint's own, so that a busy limit heats no shard of events. The stream's
 filter leaves the item out by its sort key.
@@ -70,7 +71,8 @@ def _item(key: EndpointKey, traffic: Traffic) -> Item:
     }
     item: Item = {"PK": {"S": partition}, "SK": {"S": sort}, "w": {"S": traffic.write_token}}
     item |= {name: {"N": str(value)} for name, value in numbers.items() if value}
-    return item | ({"p": {"S": " ".join(permits)}} if permits else {})
+    lists = {"ft": [str(at) for at in traffic.freed_ms], "p": permits}
+    return item | {name: {"S": " ".join(texts)} for name, texts in lists.items() if texts}
 
 
 def _traffic(item: Item) -> Traffic:
@@ -82,6 +84,7 @@ def _traffic(item: Item) -> Traffic:
         limit_since_ms=numbers.get("ra", 0),
         free_us=numbers.get("f", 0),
         used_us=numbers.get("us", 0),
+        freed_ms=tuple(map(int, item["ft"]["S"].split(" "))) if "ft" in item else (),
         permits=tuple(map(_permit, item["p"]["S"].split(" "))) if "p" in item else (),
         slow_until_ms=numbers.get("su", 0),
         hung_ms=numbers.get("hu", 0),

@@ -63,7 +63,7 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "method_not_allowed": ProblemKind(405, "This method does not exist here"),
     "conflict": ProblemKind(409, "The present state does not allow this"),
     "endpoint_disabled": ProblemKind(409, "The endpoint is disabled"),
-    "delivery_in_flight": ProblemKind(409, "An attempt of this delivery is under way"),
+    "delivery_in_flight": ProblemKind(409, "An attempt of this delivery is under way or queued"),
     "data_expunged": ProblemKind(409, "The data of this event was expunged"),
     "statistics_off": ProblemKind(409, "This deployment keeps no statistics"),
     "idempotency_in_progress": ProblemKind(409, "The first request with this key is at work"),

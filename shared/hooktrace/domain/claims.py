@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from hooktrace.domain.admission import Wait
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
 from hooktrace.domain.delivery_steps import close_lost, due_ms
 from hooktrace.domain.states import DELIVERY_ENDS, DeliveryStatus, Trigger, check_delivery
-from hooktrace.domain.traffic import Wait
 
 EARLY_MS = 1_000
 """A message up to this much early counts as due (queue delays are whole seconds)."""
@@ -102,13 +102,14 @@ def claim(
 def hold(current: DeliveryRecord, wait: Wait, *, now_ms: int, token: str) -> DeliveryRecord:
     """The record while our own brake holds it: no attempt is made, no step of the schedule used.
 
-    One that was never begun stays pending, any other retries; one asked for by hand stays so.
-    An expired lease closes its attempt as `worker_lost` first.
+    One that was never begun is pending, also when it was cancelled before and is asked for by
+    hand; any other retries. What was asked for by hand stays so. An expired lease closes its
+    attempt as `worker_lost` first.
     """
     record = close_lost(current) if current.lease_until_ms is not None else current
-    status = current.status
-    if status is not DeliveryStatus.PENDING:
-        status = check_delivery(status, DeliveryStatus.RETRYING)
+    status = DeliveryStatus.RETRYING if record.attempts_total else DeliveryStatus.PENDING
+    if status is not current.status:
+        check_delivery(current.status, status)
     return replace(
         record,
         status=status,

@@ -195,23 +195,24 @@ def retry_by_hand(
     """The delivery with one attempt asked for by hand; None while an attempt is under way.
 
     Of a delivery that retries, the schedule goes on after a failure; one that had ended gets
-    this attempt and no more. Sweep finds it if the message is lost. `operation` is the bulk
-    operation that asks on behalf of the key.
+    this attempt and no more. One that our own brake holds keeps its turn. Sweep finds it if the
+    message is lost. `operation` is the bulk operation that asks on behalf of the key.
     """
     if current.status in {DeliveryStatus.PENDING, DeliveryStatus.DELIVERING}:
         return None
     ended = current.status in DELIVERY_ENDS
+    has_turn = current.waiting_for == "rate_limit"
     asked = replace(
         current,
         status=check_delivery(current.status, DeliveryStatus.DELIVERING),
         step=SCHEDULE_OVER if ended else current.step,
-        next_attempt_ms=None,
+        next_attempt_ms=current.next_attempt_ms if has_turn else None,
         due_ms=now_ms + BY_HAND_GRACE_MS,
         by_hand=key_id,
         forced=forced,
         reason=None,
         requested_by=None,
-        waiting_for=None,
+        waiting_for=current.waiting_for if has_turn else None,
         operation_id=operation,
     )
     return asked.written(now_ms=now_ms, token=token)

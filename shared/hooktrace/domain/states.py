@@ -59,7 +59,7 @@ EVENT_CHANGES: dict[EventStatus, frozenset[EventStatus]] = {
 }
 DELIVERY_CHANGES: dict[DeliveryStatus, frozenset[DeliveryStatus]] = {
     D.PENDING: frozenset({D.DELIVERING, D.CANCELLED, D.FAILED}),
-    D.DELIVERING: frozenset(D) - {D.PENDING},
+    D.DELIVERING: frozenset(D),  # pending: asked for by hand, never begun, held by our own brake
     D.RETRYING: frozenset({D.DELIVERING, D.SUCCEEDED, D.FAILED, D.CANCELLED, D.RETRYING}),
     D.SUCCEEDED: frozenset({D.DELIVERING}),
     D.FAILED: frozenset({D.DELIVERING, D.SUCCEEDED}),

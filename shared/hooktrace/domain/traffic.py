@@ -3,7 +3,8 @@
 **Rate limit**: the generic cell rate algorithm (ITU-T I.371), twice. By `used_us`, the theoretical
 arrival time of requests that began, each one is let through or not. `free_us` is the same for
 those that were given a time to come: the end of the queue. Whose time has come goes as soon as
-`used_us` lets it, early or late; who finds the place taken queues anew. With n requests in s
+`used_us` lets it, early or late; who finds the place taken queues anew. Times that were given back
+go to the next who queue. With n requests in s
 seconds and a burst b = max(1, n // 10), requests begin (s + grace) / (n - b + 1) apart once a burst
 is used up. The grace is for the way from this decision to the wire: no window of s seconds
 holds more than n.
@@ -18,17 +19,11 @@ nothing was heard of it for a while.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, replace
 
 from hooktrace.domain.registry import RateLimit
 
-WaitingFor = Literal["rate_limit", "concurrency", "slow_lane"]
-
-AHEAD_MS = 1_500
-"""A time this near is waited for by the worker itself; farther ones wait in a queue."""
 GRACE_SHARE, GRACE_MAX_MS = 0.1, 2_000
-CONCURRENCY_WAIT_MAX_SECONDS = 30.0
 SLOW_AFTER_MS = 2_000
 """An attempt that is still under way after this long makes its endpoint slow."""
 FAST_MS = 1_000
@@ -38,6 +33,8 @@ FAST_ANSWERS = 3
 SLOW_FOR_MS = 10 * 60_000
 MARK_AGAIN_MS = 30_000
 KEPT_SECONDS = 86_400
+MAX_FREED = 20
+"""So many times given back are remembered, the earliest, so that the item stays small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,8 @@ class Traffic:
     """What is known about the traffic to one endpoint. Version 0: nothing is stored.
 
     `limit` is the rate limit that times were given under, since `limit_since_ms`;
-    `hung_ms` the last hang of an endpoint that is slow, `fast_answers` those seen after it.
+    `freed_ms` those of them that were given back, in order; `hung_ms` the last hang of an
+    endpoint that is slow, `fast_answers` those seen after it.
     """
 
     version: int = 0
@@ -62,6 +60,7 @@ class Traffic:
     limit_since_ms: int = 0
     free_us: int = 0
     used_us: int = 0
+    freed_ms: tuple[int, ...] = ()
     permits: tuple[Permit, ...] = ()
     slow_until_ms: int = 0
     hung_ms: int = 0
@@ -79,7 +78,9 @@ class Traffic:
 
     def next_slot_ms(self, rate: RateLimit, now_ms: int) -> int:
         """When a request that came now could begin, by the rate limit alone."""
-        return _at_the_end_us(_under(self, rate, now_ms), rate, now_ms) // 1000
+        traffic = under_limit(self, rate, now_ms)
+        freed = first_freed_ms(traffic, rate, now_ms)
+        return at_the_end_us(traffic, rate, now_ms) // 1000 if freed is None else freed
 
     def written(self, *, now_ms: int, token: str) -> Traffic:
         """This as the next version. It is kept for a day beyond its last use."""
@@ -87,49 +88,11 @@ class Traffic:
         return replace(
             self,
             version=self.version + 1,
+            freed_ms=tuple(at for at in self.freed_ms if at > now_ms),
             permits=tuple(p for p in self.permits if p.until_ms > now_ms),
             expires_s=latest_ms // 1000 + KEPT_SECONDS,
             write_token=token,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A message that could begin its attempt now.
-
-    `reserved_ms` is the time it was given at `reserved_at_ms`, if any; `waits` counts how often
-    in a row it found no permit; `lease_ms` bounds its attempt; `chance` in [0, 1) is for jitter.
-    """
-
-    lease_ms: int
-    reserved_ms: int | None = None
-    reserved_at_ms: int = 0
-    waits: int = 0
-    chance: float = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Go:
-    """Begin at `start_ms`, at most `AHEAD_MS` from now; `permit` must be given back."""
-
-    start_ms: int
-    permit: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Come back at `until_ms`."""
-
-    why: WaitingFor
-    until_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Stay with this worker: one of its requests to the endpoint will be over soon."""
-
-
-Admission = Go | Wait | Held
 
 
 def grace_ms(rate: RateLimit) -> int:
@@ -152,17 +115,23 @@ def _burst_us(rate: RateLimit) -> int:
     return (burst(rate) - 1) * interval_us(rate)
 
 
-def _earliest_us(traffic: Traffic, rate: RateLimit, now_ms: int) -> int:
+def earliest_us(traffic: Traffic, rate: RateLimit, now_ms: int) -> int:
     """When the limit lets the next request begin."""
     return max(now_ms * 1000, traffic.used_us - _burst_us(rate))
 
 
-def _at_the_end_us(traffic: Traffic, rate: RateLimit, now_ms: int) -> int:
+def at_the_end_us(traffic: Traffic, rate: RateLimit, now_ms: int) -> int:
     """When a request may begin that queues now."""
-    return max(_earliest_us(traffic, rate, now_ms), traffic.free_us - _burst_us(rate))
+    return max(earliest_us(traffic, rate, now_ms), traffic.free_us - _burst_us(rate))
 
 
-def _under(traffic: Traffic, rate: RateLimit, now_ms: int) -> Traffic:
+def first_freed_ms(traffic: Traffic, rate: RateLimit, now_ms: int) -> int | None:
+    """The earliest time given back that can still be kept."""
+    earliest = earliest_us(traffic, rate, now_ms)
+    return next((at for at in traffic.freed_ms if at * 1000 >= earliest), None)
+
+
+def under_limit(traffic: Traffic, rate: RateLimit, now_ms: int) -> Traffic:
     """Times given under another limit count no more; what began under it does."""
     if traffic.limit == rate:
         return traffic
@@ -170,114 +139,9 @@ def _under(traffic: Traffic, rate: RateLimit, now_ms: int) -> Traffic:
     if traffic.limit is not None:
         used += interval_us(rate) - interval_us(traffic.limit)
     used = min(max(used, now_us), now_us + interval_us(rate) * burst(rate))
-    return replace(traffic, limit=rate, limit_since_ms=now_ms, free_us=used, used_us=used)
-
-
-@dataclass(slots=True)
-class _Admitting:
-    """One round of asks on its way."""
-
-    traffic: Traffic
-    rate: RateLimit | None
-    concurrency: int | None
-    room: int
-    flying: int
-    patient: bool
-    now_ms: int
-    token: str
-    granted: list[int] = field(default_factory=list)
-
-    def answer(self, ask: Ask) -> Admission:
-        queued = self._is_queued(ask)
-        if queued and (ask.reserved_ms or 0) > self.now_ms + AHEAD_MS:
-            return Wait("rate_limit", ask.reserved_ms or 0)
-        start_us = self._start_us(ask, queued)
-        if start_us > (self.now_ms + AHEAD_MS) * 1000:
-            return self._queue()
-        free = self._free_permits()
-        if len(self.granted) >= self.room or free == 0:
-            if free is None or (self.patient and (self.flying or self.granted)):
-                return Held()
-            return Wait("concurrency", self.now_ms + _concurrency_wait_ms(ask))
-        self._use(start_us, queued)
-        start_ms = -(-start_us // 1000)
-        self.granted.append(start_ms + ask.lease_ms)
-        return Go(start_ms, self.token if self.concurrency is not None else None)
-
-    def _is_queued(self, ask: Ask) -> bool:
-        """Whether the ask was given its time under the limit as it is now."""
-        return (
-            self.rate is not None
-            and ask.reserved_ms is not None
-            and ask.reserved_at_ms >= self.traffic.limit_since_ms
-        )
-
-    def _start_us(self, ask: Ask, queued: bool) -> int:
-        if self.rate is None:
-            return self.now_ms * 1000
-        if queued and ask.reserved_ms is not None:
-            earliest = _earliest_us(self.traffic, self.rate, self.now_ms)
-            return max(earliest, ask.reserved_ms * 1000)
-        return _at_the_end_us(self.traffic, self.rate, self.now_ms)
-
-    def _queue(self) -> Wait:
-        assert self.rate is not None
-        slot_us = _at_the_end_us(self.traffic, self.rate, self.now_ms)
-        free = max(self.traffic.free_us, slot_us) + interval_us(self.rate)
-        self.traffic = replace(self.traffic, free_us=free)
-        return Wait("rate_limit", -(-slot_us // 1000))
-
-    def _use(self, start_us: int, queued: bool) -> None:
-        if self.rate is None:
-            return
-        step, free = interval_us(self.rate), self.traffic.free_us
-        self.traffic = replace(
-            self.traffic,
-            used_us=max(self.traffic.used_us, start_us) + step,
-            free_us=free if queued else max(free, start_us) + step,
-        )
-
-    def _free_permits(self) -> int | None:
-        if self.concurrency is None:
-            return None
-        taken = self.traffic.in_flight(self.now_ms) + len(self.granted)
-        return max(0, self.concurrency - taken)
-
-
-def admit(
-    traffic: Traffic,
-    asks: Sequence[Ask],
-    *,
-    rate: RateLimit | None,
-    concurrency: int | None,
-    share: int,
-    flying: int,
-    patient: bool,
-    now_ms: int,
-    token: str,
-) -> tuple[Traffic, list[Admission]]:
-    """What each ask may do, in their order, and the traffic with what was given out.
-
-    This worker may have `share` requests to the endpoint under way and has `flying`; while it is
-    `patient`, others stay with it until one of them ends. Those who were given a time before
-    come first. Nobody waits for the limit without being given a time.
-    """
-    if rate is not None:
-        traffic = _under(traffic, rate, now_ms)
-    state = _Admitting(traffic, rate, concurrency, share - flying, flying, patient, now_ms, token)
-    order = sorted(range(len(asks)), key=lambda n: (asks[n].reserved_ms is None, n))
-    answers: dict[int, Admission] = {number: state.answer(asks[number]) for number in order}
-    after = state.traffic
-    if state.granted and concurrency is not None:
-        permit = Permit(token, len(state.granted), max(state.granted))
-        after = replace(after, permits=(*after.permits, permit))
-    return after, [answers[number] for number in range(len(asks))]
-
-
-def _concurrency_wait_ms(ask: Ask) -> int:
-    """Longer with each wait in a row, at most half a minute, with jitter over its upper half."""
-    longest = min(2.0 ** min(ask.waits, 10), CONCURRENCY_WAIT_MAX_SECONDS)
-    return round(max(1.0, longest * (0.5 + ask.chance / 2)) * 1000)
+    return replace(
+        traffic, limit=rate, limit_since_ms=now_ms, free_us=used, used_us=used, freed_ms=()
+    )
 
 
 def give_back(traffic: Traffic, tokens: Iterable[str]) -> Traffic:
@@ -285,6 +149,27 @@ def give_back(traffic: Traffic, tokens: Iterable[str]) -> Traffic:
     back = list(tokens)
     left = [replace(p, count=p.count - back.count(p.token)) for p in traffic.permits]
     return replace(traffic, permits=tuple(p for p in left if p.count > 0))
+
+
+def return_turns(traffic: Traffic, turns: Iterable[tuple[int, int]], now_ms: int) -> Traffic:
+    """The traffic with times given back; each with the time since when its delivery had it.
+
+    What was given under another limit, or is over, is nothing any more. Times at the end of the
+    queue shorten it, those in its midst go to the next who queue.
+    """
+    rate, free = traffic.limit, traffic.free_us
+    back = {at for at, since in turns if since >= traffic.limit_since_ms and at > now_ms}
+    if rate is None or not back:
+        return traffic
+    freed = back.union(traffic.freed_ms)
+    while (last := _last_turn_ms(free, rate)) in freed:
+        freed.remove(last)
+        free -= interval_us(rate)
+    return replace(traffic, free_us=free, freed_ms=tuple(sorted(freed)[:MAX_FREED]))
+
+
+def _last_turn_ms(free_us: int, rate: RateLimit) -> int:
+    return -(-(free_us - interval_us(rate) - _burst_us(rate)) // 1000)
 
 
 def mark_hung(traffic: Traffic, now_ms: int) -> Traffic:

@@ -6,20 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from hooktrace.domain.admission import Admission, Ask, Go, Held, Wait, admit
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.registry import Endpoint
-from hooktrace.domain.traffic import (
-    Admission,
-    Ask,
-    Go,
-    Held,
-    Traffic,
-    Wait,
-    admit,
-    give_back,
-    mark_hung,
-    note_fast,
-)
+from hooktrace.domain.traffic import Traffic, give_back, mark_hung, note_fast
 from hooktrace.endpoint_ports import EndpointKey, TrafficStore
 from hooktrace.ports import Chance, Clock
 from hooktrace.usecases.delivery_jobs import Job

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from hooktrace.domain.admission import Go, Wait
 from hooktrace.domain.claims import Busy, Over, Refusal, claim, hold, refusal
 from hooktrace.domain.deliveries import DeliveryRecord, next_number
 from hooktrace.domain.delivery_steps import end_without_attempt
@@ -13,7 +14,6 @@ from hooktrace.domain.ids import DeliveryId
 from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS
 from hooktrace.domain.states import DELIVERY_ENDS
-from hooktrace.domain.traffic import Go, Wait
 from hooktrace.endpoint_ports import EndpointKey
 from hooktrace.ports import AttemptShelf, Chance, Clock, Ledger, Lost, TaskQueue, Write
 from hooktrace.usecases import brake

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from hooktrace.domain.admission import Go, Wait
 from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest
 from hooktrace.domain.deliveries import DeliveryRecord, born, next_number
 from hooktrace.domain.events import EventRecord, PlannedDelivery
@@ -14,7 +15,6 @@ from hooktrace.domain.registry import Endpoint
 from hooktrace.domain.retention import Keeping
 from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS
 from hooktrace.domain.states import DeliveryStatus
-from hooktrace.domain.traffic import Go, Wait
 from hooktrace.endpoint_ports import EndpointKey
 from hooktrace.ports import TaskQueue
 from hooktrace.usecases.attempt_facts import AttemptFacts

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from hooktrace.domain.admission import AHEAD_MS
 from hooktrace.domain.deliveries import DeliveryRecord, born
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.ids import DeliveryId, ProjectId, bare, delivery_id, ulid_ms
 from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.registry import Endpoint
 from hooktrace.domain.retention import expires_open_s
-from hooktrace.domain.traffic import AHEAD_MS
 from hooktrace.endpoint_ports import EndpointKey, TrafficStore
 from hooktrace.ports import Chance, Clock, Ledger
 from hooktrace.usecases.brake import Brake, LaneName, is_limited

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from hooktrace.domain.admission import Go
 from hooktrace.domain.attempts import AttemptOutcome, SendResult
-from hooktrace.domain.traffic import FAST_MS, SLOW_AFTER_MS, Go
+from hooktrace.domain.traffic import FAST_MS, SLOW_AFTER_MS
 from hooktrace.endpoint_ports import EndpointKey
 from hooktrace.usecases.brake import Over
 from hooktrace.usecases.delivery_jobs import Job

@@ -9,10 +9,12 @@ from hooktrace.domain.delivery_steps import cancel_by_hand, retry_by_hand
 from hooktrace.domain.errors import Conflict, NotFound, Unavailable
 from hooktrace.domain.events import PlannedDelivery
 from hooktrace.domain.ids import ProjectId
+from hooktrace.domain.next_step import of_delivery
 from hooktrace.ports import Chance, Clock, Ledger, Lost, TaskQueue, Write
 from hooktrace.registry_ports import EndpointReader
 from hooktrace.usecases.match_events import deliver_task
 from hooktrace.usecases.read_trace import ReadTrace
+from hooktrace.usecases.return_turns import ReturnTurns
 
 ROUNDS = 6
 
@@ -24,6 +26,7 @@ class SteerDelivery:
         self,
         *,
         traces: ReadTrace,
+        turns: ReturnTurns,
         ledger: Ledger,
         endpoints: EndpointReader,
         queue: TaskQueue,
@@ -31,6 +34,7 @@ class SteerDelivery:
         chance: Chance,
     ) -> None:
         self._traces = traces
+        self._turns = turns
         self._ledger = ledger
         self._endpoints = endpoints
         self._queue = queue
@@ -58,10 +62,7 @@ class SteerDelivery:
                 token=self._chance.token(),
             )
             if after is None:
-                raise Conflict(
-                    "An attempt of this delivery is under way or queued already.",
-                    code="delivery_in_flight",
-                )
+                raise Conflict(_on_its_way(record), code="delivery_in_flight")
             return after
 
         record = self._change(project, text, decide)
@@ -73,10 +74,13 @@ class SteerDelivery:
         return record
 
     def cancel(self, project: ProjectId, text: str, key_id: str) -> DeliveryRecord:
-        """No further attempt; one in flight ends and is recorded. One conditional write.
+        """No further attempt; one in flight ends and is recorded.
 
+        Parts, in this order: (1) the record, one conditional write; (2) if it had a turn of the
+        rate limit, that goes back. A crash between them: the turn passes unused.
         Raises NotFound; Conflict when the delivery is at its end; Unavailable.
         """
+        stood: list[DeliveryRecord] = []
 
         def decide(record: DeliveryRecord) -> DeliveryRecord:
             after = cancel_by_hand(
@@ -84,9 +88,12 @@ class SteerDelivery:
             )
             if after is None:
                 raise Conflict(f"The delivery is {record.status}: nothing is left to cancel.")
+            stood.append(record)
             return after
 
-        return self._change(project, text, decide)
+        cancelled = self._change(project, text, decide)
+        self._turns.of(stood[-1])
+        return cancelled
 
     def _check_endpoint(self, project: ProjectId, record: DeliveryRecord, *, force: bool) -> None:
         endpoint = self._endpoints.get_endpoint(project, record.endpoint_id)
@@ -111,3 +118,12 @@ class SteerDelivery:
             if not isinstance(answer, Lost):
                 return after
         raise Unavailable("the delivery keeps changing")
+
+
+def _on_its_way(record: DeliveryRecord) -> str:
+    """Which attempt there is already, and what it waits for until when."""
+    step = of_delivery(record)
+    assert step is not None
+    if record.lease_until_ms is not None:
+        return step.text
+    return f"{step.text} A retry by hand would not come sooner."

@@ -37,6 +37,7 @@ from hooktrace.usecases.read_brake import ReadBrake
 from hooktrace.usecases.read_health import ReadHealth
 from hooktrace.usecases.read_trace import ReadTrace
 from hooktrace.usecases.replay_event import ReplayEvent
+from hooktrace.usecases.return_turns import ReturnTurns
 from hooktrace.usecases.steer_delivery import SteerDelivery
 from hooktrace.usecases.stop_deliveries import StopDeliveries
 
@@ -173,9 +174,11 @@ def _no_replays() -> ReplayEvent:
 
 
 def _steering(registry: Registry, clock: Any) -> SteerDelivery:
-    ledger = TableLedger(MemoryTable(), MemoryBlobs())
+    table = MemoryTable()
+    ledger = TableLedger(table, MemoryBlobs())
     return SteerDelivery(
         traces=ReadTrace(ledger=ledger, payloads=ledger, shelf=ledger, clock=clock),
+        turns=ReturnTurns(traffic=TableTraffic(table), clock=clock, chance=SystemChance()),
         ledger=ledger,
         endpoints=registry.endpoints,
         queue=MemoryQueue(clock),
