@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
+from pydantic import BaseModel
+
 from functions.manage.answers import AuditEntry, AuditList
-from functions.manage.contract import AuditQuery
+from functions.manage.audit_shapes import AuditQuery
 from functions.manage.cursors import read_cursor, write_cursor
 from functions.manage.desks import Wired
 from hooktrace.api.http import Request, Response, Route, read_query, refusal_status
-from hooktrace.domain.audit import AuditFilter, AuditRecord
+from hooktrace.domain.audit import AuditFilter, AuditRecord, is_target, member_names
 from hooktrace.domain.errors import HooktraceError
 from hooktrace.domain.times import rfc3339
 from hooktrace.usecases.keep_audit import Caller, begin, finish, list_audit
@@ -27,24 +29,41 @@ def audited(wired: Wired, route: Route) -> Route:
         return route
 
     def handle(request: Request) -> Response:
-        desk, caller = wired().audit, request.caller
-        record = begin(
-            Caller(caller.project_id, caller.key_id, request.request_id, request.source_ip),
-            route.operation_id,
-            request.path_params.get("id"),
-            request.body,
-            desk=desk,
-        )
-        try:
-            response = route.handler(request)
-        except HooktraceError as error:
-            finish(record, refusal_status(error), None, desk=desk)
-            raise
-        if not finish(record, response.status, _made(record, response), desk=desk):
-            request.log["audit"] = "unfinished"
-        return response
+        return recorded(wired, route.operation_id, route.body, request, route.handler)
 
     return replace(route, handler=handle)
+
+
+def recorded(
+    wired: Wired,
+    action: str,
+    body: type[BaseModel] | None,
+    request: Request,
+    call: Callable[[Request], Response],
+) -> Response:
+    """The answer of the call, with a record of it.
+
+    Of the body the names of members that the call knows are kept: others are refused, and can be
+    anything, a secret too. So can a path that holds no id.
+    """
+    desk, caller = wired().audit, request.caller
+    target = request.path_params.get("id")
+    known = frozenset(body.model_fields) if body else frozenset()
+    record = begin(
+        Caller(caller.project_id, caller.key_id, request.request_id, request.source_ip),
+        action,
+        target if target is not None and is_target(target) else None,
+        tuple(name for name in member_names(request.body) if name in known),
+        desk=desk,
+    )
+    try:
+        response = call(request)
+    except HooktraceError as error:
+        finish(record, refusal_status(error), None, desk=desk)
+        raise
+    if not finish(record, response.status, _made(record, response), desk=desk):
+        request.log["audit"] = "unfinished"
+    return response
 
 
 def _made(record: AuditRecord, response: Response) -> str | None:
@@ -69,7 +88,8 @@ def audit_routes(wired: Wired) -> tuple[Route, ...]:
             description=(
                 "A record for each call that changes something, newest first: its key, time, "
                 "operationId and target, the names of the members sent (never their values), and "
-                "the status answered. Kept for 400 days. Calls without a living key or with too "
+                "the status answered. A test of a filter on stored events is among them: it makes "
+                "an operation. Kept for 400 days. Calls without a living key or with too "
                 "little scope are in the log, not here. A page may be short, even empty, and say "
                 "with `next_cursor` that there is more."
             ),

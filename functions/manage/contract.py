@@ -179,26 +179,6 @@ class SubscriptionPage(EndpointPage):
     endpoint_id: str | None = None
 
 
-class AuditQuery(Shape):
-    """Which records of the audit trail."""
-
-    key_id: str | None = None
-    """Only calls made with this key."""
-    action: str | None = None
-    """Only this operationId, such as `updateEndpoint`."""
-    target: str | None = None
-    """Only calls on the thing with this id."""
-    outcome: Literal["done", "refused", "unknown"] | None = None
-    since: str | None = None
-    """From this moment on: RFC 3339 with zone, or back from now, such as `-24h`."""
-    until: str | None = None
-    """Before this moment."""
-    order: Literal["asc", "desc"] = "desc"
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: str | None = None
-    """`next_cursor` of the page before."""
-
-
 class KeyCreate(Shape):
     """A new key; `scopes` decides what it may do."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functions.manage.audit import recorded
 from functions.manage.contract import SubscriptionTest
 from functions.manage.desks import Desks, Wired
 from functions.manage.reading import read_selecting, selection_of
@@ -29,7 +30,13 @@ def try_it(wired: Wired, request: Request) -> Response:
     _check_choice(parsed, given)
     if given.since is not None:
         request.caller.require("write")  # it makes an operation
-        return try_on_history(wired, request, parsed, given)
+        return recorded(
+            wired,
+            "testSubscription",
+            SubscriptionTest,
+            request,
+            lambda asked: try_on_history(wired, asked, parsed, given),
+        )
     event = _event(given, request.project_id, wired)
     verdict = _verdict(parsed, given, event, request.project_id, wired)
     if given.event_id is not None and _redacts(request.project_id, wired()):

@@ -6,20 +6,22 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
+from hooktrace.domain.ids import is_id, parse_event_id, split_delivery_id
+
 Outcome = Literal["done", "refused", "unknown"]
 
 RETENTION_SECONDS = 400 * 86_400
 """How long a record is kept: more than a year, so that a yearly look finds its predecessor."""
-MAX_MEMBERS = 40
-MAX_NAME = 64
+TARGETS = ("prj", "key", "ep", "sub", "op")
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
     """A call: `action` is its operationId, `target` the id of what it changed or made.
 
-    `members` are the names of the members that its body had; values are not kept, for they may be
-    secrets. `status` is the HTTP status answered; None until the call has ended.
+    `members` are the names of the members that its body had and the call knows; values are not
+    kept, for they may be secrets. `status` is the HTTP status answered; None until the call has
+    ended.
     """
 
     id: str
@@ -69,5 +71,11 @@ def member_names(body: bytes) -> tuple[str, ...]:
         return ()
     if not isinstance(value, dict):
         return ()
-    names = [name for name in value if len(name) <= MAX_NAME and name.isprintable()]
-    return tuple(names[:MAX_MEMBERS])
+    return tuple(value)
+
+
+def is_target(text: str) -> bool:
+    """Whether the text is the id of something that a call can change or make."""
+    if parse_event_id(text) is not None or split_delivery_id(text) is not None:
+        return True
+    return any(is_id(text, prefix) for prefix in TARGETS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from hooktrace.domain.audit import AuditFilter, AuditRecord, member_names
+from hooktrace.domain.audit import AuditFilter, AuditRecord
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.ids import lowest_ulid, ulid
 from hooktrace.domain.listing import window
@@ -45,7 +45,12 @@ class AuditPage:
 
 
 def begin(
-    caller: Caller, action: str, target: str | None, body: bytes, *, desk: AuditDesk
+    caller: Caller,
+    action: str,
+    target: str | None,
+    members: tuple[str, ...],
+    *,
+    desk: AuditDesk,
 ) -> AuditRecord:
     """Writes down that a call is about to change something. Raises Unavailable: then it must not.
 
@@ -61,7 +66,7 @@ def begin(
         request_id=caller.request_id,
         source_ip=caller.source_ip,
         target=target,
-        members=member_names(body),
+        members=members,
     )
     desk.store.put_audit(record)
     return record

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from functions.manage.audit_shapes import AuditAction
 from functions.manage.routes import declare
 from hooktrace.domain.audit import AuditRecord
 from hooktrace.domain.errors import Unavailable
@@ -93,6 +94,70 @@ def test_filters_order_and_times(room: Room) -> None:
     assert trail(room, f"?key_id={key_id(room, 'P:write')}") == []
     assert room.call("GET", "/v1/audit?since=yesterday").status == 400
     assert room.call("GET", "/v1/audit?outcome=maybe").status == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("action=updateEndpiont", "createProject"),
+        ("action=createEvent", "testSubscription"),
+        ("action=", "createProject"),
+        ("key_id=ht_abc_secret", "key_"),
+        ("key_id=key_1", "key_"),
+        ("target=ep_1", "ep_"),
+        ("target=https://example.com", "dlv_"),
+        ("target=", "sub_"),
+    ],
+)
+def test_a_filter_that_can_find_nothing_says_what_there_is(
+    room: Room, query: str, says: str
+) -> None:
+    answer = room.call("GET", f"/v1/audit?{query}")
+    assert (answer.status, answer.json["code"]) == (400, "invalid_parameter")
+    (fault,) = answer.json["errors"]
+    assert fault["parameter"] == query.partition("=")[0]
+    assert says in fault["message"]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "prj_01M3250V00YPRPA8JAB2VS3WER",
+        "key_01M3250V00YPRPA8JAB2VS3WER",
+        "evt_01M3250V00B5RP9H560P500203",
+        "dlv_01M3250V00B5RP9H560P500203_01M3250V00YPRPA8JAB2VS3WER_0",
+        "op_01M3250V00YPRPA8JAB2VS3WER",
+    ],
+)
+def test_any_id_may_be_a_target(room: Room, target: str) -> None:
+    assert trail(room, f"?target={target}") == []
+
+
+def test_the_actions_that_can_be_asked_for_are_those_that_are_kept(room: Room) -> None:
+    kept = {
+        route.operation_id
+        for route in declare(lambda: room.desks)
+        if route.method != "GET" and route.scope != "read"
+    }
+    assert set(get_args(AuditAction)) == kept | {"testSubscription"}
+
+
+def test_names_that_a_call_does_not_know_are_not_kept(room: Room) -> None:
+    endpoint = room.endpoint()
+    path = f"/v1/endpoints/{endpoint['id']}"
+    wrong = {"sk_live_51H8": 1, "url": URL, "whsec_c2VjcmV0": True}
+    assert room.call("PATCH", path, wrong).status == 400
+    assert [(r["action"], r["members"]) for r in trail(room)] == [
+        ("updateEndpoint", ["url"]),
+        ("createEndpoint", ["url"]),
+    ]
+
+
+def test_what_is_no_id_is_not_kept_as_a_target(room: Room) -> None:
+    assert room.call("DELETE", "/v1/keys/ht_ABC_very-secret").status == 404
+    (record,) = trail(room)
+    assert (record["action"], record["target"]) == ("revokeKey", None)
+    assert "very-secret" not in str(record)
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])

@@ -156,3 +156,19 @@ def test_what_is_wrong_is_pointed_at(
     assert answer.status in {400, 422}
     (pointer, code), *_ = answer.faults
     assert (pointer, code.split("_op")[0]) == fault
+
+
+def test_the_trail_has_a_test_on_history_for_it_makes_an_operation(caller: Caller) -> None:
+    events(caller, [1])
+    body = {"since": "-24h", "filter": {"data.total": 1}}
+    made = caller.call("POST", TEST, body, scope="write").json["id"]
+    caller.world.clock.advance(0.001)
+    assert caller.call("POST", TEST, body | {"since": "tomorrow"}, scope="write").status == 400
+    caller.call("POST", TEST, {"event": {"type": "a"}}, scope="write")
+    trail = caller.call("GET", "/v1/audit?action=testSubscription").json["items"]
+    assert [(r["target"], r["status"], r["members"]) for r in trail] == [
+        (None, 400, ["since", "filter"]),
+        (made, 202, ["since", "filter"]),
+    ]
+    (found,) = caller.call("GET", f"/v1/audit?target={made}").json["items"]
+    assert found["key_id"] == caller.call("GET", f"/v1/operations/{made}").json["requested_by"]
