@@ -24,7 +24,7 @@ from hooktrace.api.http import (
     read_query,
 )
 from hooktrace.api.problems import problem_of
-from hooktrace.domain.errors import InvalidInput
+from hooktrace.domain.errors import Fault, InvalidInput
 from hooktrace.domain.events import EventRecord
 from hooktrace.domain.new_event import NewEvent, parse_new_event
 from hooktrace.domain.strict_json import split_items
@@ -105,7 +105,9 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
             for item in split_items(request.body, "events", max_items=MAX_ITEMS)
         ]
         if not read:
-            raise InvalidInput("invalid_field", "`events` must hold at least one event.")
+            message = "`events` must hold at least one event."
+            fault = Fault("/events", "invalid_field", message)
+            raise InvalidInput("invalid_field", message, (fault,))
         good = [new for new in read if isinstance(new, NewEvent)]
         answers = iter(wired().ingest(good, request.project_id))
         results = [next(answers) if isinstance(new, NewEvent) else new for new in read]

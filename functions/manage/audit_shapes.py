@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from hooktrace.api.http import Shape
-from hooktrace.domain.audit import is_target
-from hooktrace.domain.ids import is_id
+from hooktrace.api.wording import ULID, Pattern, id_of
 
 AuditAction = Literal[
     "createProject",
@@ -38,30 +36,21 @@ AuditAction = Literal[
 ]
 
 
-def _key(text: str) -> str:
-    if not is_id(text, "key"):
-        raise PydanticCustomError("invalid_parameter", "Give the id of a key: key_01H….")
-    return text
-
-
-def _target(text: str) -> str:
-    if not is_target(text):
-        message = (
-            "Give the whole id of a project (prj_…), key (key_…), endpoint (ep_…), subscription"
-            " (sub_…), event (evt_…), delivery (dlv_…) or operation (op_…)."
-        )
-        raise PydanticCustomError("invalid_parameter", message)
-    return text
+_ANY_ID = f"(?:(?:prj|key|ep|sub|evt|op)_{ULID}|dlv_{ULID}_{ULID}_(?:0|[1-9][0-9]{{0,5}}))"
+_ANY_ID_SAID = (
+    "Give the whole id of a project (prj_…), key (key_…), endpoint (ep_…), subscription (sub_…),"
+    " event (evt_…), delivery (dlv_…) or operation (op_…)."
+)
 
 
 class AuditQuery(Shape):
     """Which records of the audit trail."""
 
-    key_id: Annotated[str, AfterValidator(_key)] | None = None
+    key_id: Annotated[str, id_of("key", "a key")] | None = None
     """Only calls made with this key."""
     action: AuditAction | None = None
     """Only calls with this operationId."""
-    target: Annotated[str, AfterValidator(_target)] | None = None
+    target: Annotated[str, Pattern(_ANY_ID, _ANY_ID_SAID)] | None = None
     """Only calls on the thing with this id."""
     outcome: Literal["done", "refused", "unknown"] | None = None
     since: str | None = None

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StrictBool
 from pydantic_core import PydanticCustomError
 
 from hooktrace.api.http import Shape
+from hooktrace.api.wording import Pattern, id_of
 from hooktrace.domain.notification_kinds import KINDS, NotificationChoice
 
 MAX_HEADERS = 20
@@ -41,39 +42,50 @@ RESERVED_HEADERS = frozenset(
 )
 RESERVED_PREFIXES = ("webhook-", "hooktrace-", "proxy-", "sec-")
 
+_SCOPES = r"[!#-\[\]-~]+( [!#-\[\]-~]+)*"
+_SCOPES_SAID = "Give scopes of printable ASCII, with single spaces between them."
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")
 _HEADER_VALUE = re.compile(r"[!-~]([ \t!-~]{0,1022}[!-~])?|")
 
 
+def _header_name(name: str) -> str:
+    """Names are tokens of RFC 9110."""
+    low = name.lower()
+    if _HEADER_NAME.fullmatch(name) is None:
+        message = "A header name is 1 to 128 letters, digits or any of !#$%&'*+-.^_`|~."
+        raise PydanticCustomError("invalid_header_name", message)
+    if low in RESERVED_HEADERS or low.startswith(RESERVED_PREFIXES):
+        raise PydanticCustomError(
+            "reserved_header", "The header {name} is set by Hooktrace.", {"name": low}
+        )
+    return name
+
+
+def _header_value(value: str) -> str:
+    """Values are visible ASCII: nothing that could end a header line."""
+    if _HEADER_VALUE.fullmatch(value) is None:
+        message = "Give at most 1024 visible ASCII characters, with spaces only between them."
+        raise PydanticCustomError("invalid_header_value", message)
+    return value
+
+
 def _checked_headers(headers: dict[str, str]) -> dict[str, str]:
-    """Names are tokens of RFC 9110, values visible ASCII: nothing that could end a header line."""
     if len(headers) > MAX_HEADERS:
         raise PydanticCustomError("too_many", "At most 20 headers.")
     if len({name.lower() for name in headers}) < len(headers):
         raise PydanticCustomError("duplicate_header", "A header name stands twice.")
-    for name, value in headers.items():
-        low = name.lower()
-        if _HEADER_NAME.fullmatch(name) is None:
-            raise PydanticCustomError("invalid_header_name", "A header name is not valid.")
-        if low in RESERVED_HEADERS or low.startswith(RESERVED_PREFIXES):
-            raise PydanticCustomError(
-                "reserved_header", "The header {name} is set by Hooktrace.", {"name": low}
-            )
-        if _HEADER_VALUE.fullmatch(value) is None:
-            raise PydanticCustomError(
-                "invalid_header_value",
-                "The value of {name} must be at most 1024 visible ASCII characters, with spaces"
-                " only between them.",
-                {"name": low},
-            )
     if sum(len(name) + len(value) for name, value in headers.items()) > MAX_HEADER_CHARACTERS:
         raise PydanticCustomError("too_long", "All headers together: at most 4096 characters.")
     return headers
 
 
-def _checked_statuses(statuses: list[int]) -> list[int]:
-    if any(not 300 <= status <= 599 for status in statuses):
+def _status(status: int) -> int:
+    if not 300 <= status <= 599:
         raise PydanticCustomError("invalid_status", "Statuses from 300 to 599 only.")
+    return status
+
+
+def _sorted_statuses(statuses: list[int]) -> list[int]:
     return sorted(set(statuses))
 
 
@@ -91,20 +103,30 @@ def _scopes(scopes: list[str]) -> list[str]:
     return sorted(set(scopes))
 
 
-Text = Annotated[str, AfterValidator(_printable)]
-Name = Annotated[Text, Field(min_length=1, max_length=128)]
-Description = Annotated[Text, Field(max_length=512)]
+Printable = AfterValidator(_printable)
+Name = Annotated[str, Field(min_length=1, max_length=128), Printable]
+Description = Annotated[str, Field(max_length=512), Printable]
 Delay = Annotated[int, Field(ge=1, le=DAY_SECONDS)]
 RetrySchedule = Annotated[list[Delay], Field(max_length=20)]
-Statuses = Annotated[list[int], Field(max_length=50), AfterValidator(_checked_statuses)]
-StaticHeaders = Annotated[dict[str, str], AfterValidator(_checked_headers)]
+Statuses = Annotated[
+    list[Annotated[int, AfterValidator(_status)]],
+    Field(max_length=50),
+    AfterValidator(_sorted_statuses),
+]
+StaticHeaders = Annotated[
+    dict[
+        Annotated[str, AfterValidator(_header_name)],
+        Annotated[str, AfterValidator(_header_value)],
+    ],
+    AfterValidator(_checked_headers),
+]
 Signatures = Annotated[
     list[Literal["v1", "v1a"]],
     Field(min_length=1, max_length=2),
     AfterValidator(_checked_schemes),
 ]
-MetadataName = Annotated[Text, Field(min_length=1, max_length=64)]
-MetadataValue = Annotated[Text, Field(max_length=512)]
+MetadataName = Annotated[str, Field(min_length=1, max_length=64), Printable]
+MetadataValue = Annotated[str, Field(max_length=512), Printable]
 Metadata = Annotated[dict[MetadataName, MetadataValue], Field(max_length=MAX_METADATA)]
 Scope = Literal["admin", "write", "read"]
 NotificationKind = Literal[
@@ -129,7 +151,7 @@ class Notifications(Shape):
     kinds: Annotated[list[NotificationKind], Field(max_length=50)] | None = None
     """Which kinds, on the bus and at the endpoints. Null: whatever needs attention."""
     endpoint_ids: Annotated[
-        list[Annotated[str, Field(pattern=r"^ep_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]],
+        list[Annotated[str, id_of("ep", "an endpoint")]],
         Field(max_length=10),
     ] = Field(default_factory=list)
     """Endpoints of this project that get each notification as an operational webhook."""
@@ -197,9 +219,14 @@ class BasicAuth(Shape):
     """A user name and a password, sent as `Authorization: Basic`."""
 
     type: Literal["basic"]
-    username: Annotated[Text, Field(min_length=1, max_length=256, pattern="^[^:]*$")]
+    username: Annotated[
+        str,
+        Field(min_length=1, max_length=256),
+        Pattern("[^:]*", "A user name has no colon: that is where the password begins."),
+        Printable,
+    ]
     """No colon: that is where the password begins."""
-    password: Annotated[Text, Field(max_length=1_024)]
+    password: Annotated[str, Field(max_length=1_024), Printable]
     """Shown as `***`; sent back so, it stays as it is."""
 
 
@@ -209,13 +236,11 @@ class ClientCredentials(Shape):
     type: Literal["oauth2_client_credentials"]
     token_url: Annotated[str, Field(max_length=2_048)]
     """As strict as the endpoint's own `url`."""
-    client_id: Annotated[Text, Field(min_length=1, max_length=256)]
-    client_secret: Annotated[Text, Field(min_length=1, max_length=1_024)]
+    client_id: Annotated[str, Field(min_length=1, max_length=256), Printable]
+    client_secret: Annotated[str, Field(min_length=1, max_length=1_024), Printable]
     """Shown as `***`; sent back so, it stays as it is."""
-    scope: (
-        Annotated[str, Field(max_length=1_024, pattern=r"^[!#-\[\]-~]+( [!#-\[\]-~]+)*$")] | None
-    ) = None
-    audience: Annotated[Text, Field(min_length=1, max_length=2_048)] | None = None
+    scope: Annotated[str, Field(max_length=1_024), Pattern(_SCOPES, _SCOPES_SAID)] | None = None
+    audience: Annotated[str, Field(min_length=1, max_length=2_048), Printable] | None = None
     auth_style: Literal["basic", "body"] = "basic"
     """Where the client names itself: in `Authorization` (as RFC 6749 prefers) or in the body."""
 

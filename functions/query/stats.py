@@ -8,7 +8,7 @@ from typing import Annotated, Protocol
 from pydantic import Field
 
 from hooktrace.api.http import Request, Response, Route, Shape, read_query
-from hooktrace.api.record_filters import ULID
+from hooktrace.api.wording import id_of
 from hooktrace.domain.attempts import AttemptOutcome
 from hooktrace.domain.errors import Conflict
 from hooktrace.domain.ids import EndpointId, ProjectId
@@ -35,7 +35,7 @@ class Wired(Protocol):
 class StatsQuery(Shape):
     """Whose statistics."""
 
-    endpoint_id: Annotated[str, Field(pattern=f"^ep_{ULID}$")] | None = None
+    endpoint_id: Annotated[str, id_of("ep", "an endpoint")] | None = None
     """Of this endpoint; left out: of the whole project."""
 
 

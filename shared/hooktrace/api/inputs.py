@@ -13,6 +13,7 @@ from pydantic_core.core_schema import ErrorType
 
 from hooktrace.api.exchange import Request
 from hooktrace.api.problems import PROBLEMS
+from hooktrace.api.wording import wording
 from hooktrace.domain.errors import Fault, InvalidInput
 from hooktrace.domain.strict_json import ParsedObject, parse_object
 
@@ -22,6 +23,12 @@ _JSON = "application/json"
 _PACKED = ("application/octet-stream", "application/gzip")
 _BUILT_IN = frozenset(get_args(ErrorType))
 _SEQUENCES = (list, tuple, set, frozenset)
+_BODY_CODES = {
+    "missing": "missing_field",
+    "union_tag_not_found": "missing_field",
+    "extra_forbidden": "unknown_field",
+}
+_QUERY_CODES = {"missing": "missing_parameter", "extra_forbidden": "unknown_parameter"}
 
 
 def check_content_type(request: Request) -> None:
@@ -64,8 +71,8 @@ def validate(parsed: ParsedObject, model: type[M]) -> M:
     try:
         return model.model_validate_json(parsed.source, strict=True, extra="forbid")
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False, include_input=False)
-        faults = [_body_fault(detail, parsed.members) for detail in details]
+        details = error.errors(include_url=False)
+        faults = [_body_fault(detail, parsed.members, model) for detail in details]
         raise _invalid(faults, "invalid_field") from None
 
 
@@ -87,8 +94,8 @@ def read_query(request: Request, model: type[M]) -> M:
     try:
         checked = model.model_validate(data, extra="forbid")
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False, include_input=False)
-        faults += [_query_fault(detail) for detail in details]
+        details = error.errors(include_url=False)
+        faults += [_query_fault(detail, model) for detail in details]
         raise _invalid(faults, "invalid_parameter") from None
     if faults:
         raise _invalid(faults, "invalid_parameter")
@@ -103,29 +110,20 @@ def _invalid(faults: Sequence[Fault], otherwise: str) -> InvalidInput:
     return InvalidInput(code, detail, tuple(faults))
 
 
-def _body_fault(detail: ErrorDetails, document: object) -> Fault:
+def _body_fault(detail: ErrorDetails, document: object, model: type[BaseModel]) -> Fault:
+    kind, loc = detail["type"], detail["loc"]
+    code = _BODY_CODES.get(kind, "invalid_field" if kind in _BUILT_IN else kind)
+    if kind.startswith("union_tag_"):
+        loc = (*loc, detail["ctx"]["discriminator"].strip("'"))
+    pointer = _pointer(loc, document, code == "missing_field")
+    return Fault(pointer, code, wording(detail, model))
+
+
+def _query_fault(detail: ErrorDetails, model: type[BaseModel]) -> Fault:
     kind = detail["type"]
-    code = {"missing": "missing_field", "extra_forbidden": "unknown_field"}.get(
-        kind, "invalid_field" if kind in _BUILT_IN else kind
-    )
-    message = {
-        "missing_field": "This member is required.",
-        "unknown_field": "This member is not known here. Remove it.",
-    }.get(code, f"{detail['msg'].removesuffix('.')}.")
-    return Fault(_pointer(detail["loc"], document, code == "missing_field"), code, message)
-
-
-def _query_fault(detail: ErrorDetails) -> Fault:
     name = str(detail["loc"][0]) if detail["loc"] else ""
-    match detail["type"]:
-        case "missing":
-            return Fault("", "missing_parameter", "This parameter is required.", parameter=name)
-        case "extra_forbidden":
-            message = "This parameter is not known here. Remove it."
-            return Fault("", "unknown_parameter", message, parameter=name)
-        case kind:
-            code = "invalid_parameter" if kind in _BUILT_IN else kind
-            return Fault("", code, f"{detail['msg'].removesuffix('.')}.", parameter=name)
+    code = _QUERY_CODES.get(kind, "invalid_parameter" if kind in _BUILT_IN else kind)
+    return Fault("", code, wording(detail, model, "parameter"), parameter=name)
 
 
 def _pointer(loc: Iterable[int | str], document: object, last_is_new: bool) -> str:

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from hooktrace.api.exchange import Shape
+from hooktrace.api.wording import id_of
 from hooktrace.domain.listing import Filters, ListKind
 
 EventStatusName = Literal[
@@ -40,12 +41,10 @@ def _three_digits(value: object) -> object:
     return int(text)
 
 
-ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
-
 Types = Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]], Field(max_length=20)]
-EndpointIds = Annotated[list[Annotated[str, Field(pattern=f"^ep_{ULID}$")]], Field(max_length=20)]
+EndpointIds = Annotated[list[Annotated[str, id_of("ep", "an endpoint")]], Field(max_length=20)]
 SubscriptionIds = Annotated[
-    list[Annotated[str, Field(pattern=f"^sub_{ULID}$")]], Field(max_length=20)
+    list[Annotated[str, id_of("sub", "a subscription")]], Field(max_length=20)
 ]
 IdempotencyKeys = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=255)]], Field(max_length=20)

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from math import isinf
 
-from hooktrace.domain.errors import InvalidInput
+from hooktrace.domain.errors import Fault, InvalidInput
 from hooktrace.domain.json_faults import (
     explained,
     refusal,
@@ -120,7 +120,9 @@ def split_items(body: bytes, name: str, *, max_items: int) -> list[bytes]:
             items.append(body[start : found.start()].strip(b" \t\n\r"))
             start = found.end()
             if len(items) > max_items:
-                raise refusal("invalid_field", f"`{name}` may have at most {max_items} items.")
+                message = f"`{name}` may have at most {max_items} items."
+                fault = Fault(f"/{name}", "invalid_field", message)
+                raise InvalidInput("invalid_field", message, (fault,))
             if token == b"]":
                 break
         elif token in (b"]", b"}"):
