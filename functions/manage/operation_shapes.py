@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, StrictBool, field_validator
+from pydantic import Field, StrictBool, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
 from hooktrace.api.http import Shape
@@ -15,6 +15,11 @@ from hooktrace.domain.times import rfc3339
 ActionName = Literal["retry", "replay", "rematch"]
 StateName = Literal["counting", "running", "completed", "cancelled", "failed"]
 ResultName = Literal["pending", "succeeded", "skipped", "failed", "gained", "lost"]
+
+
+_STATUSES = dict.fromkeys((*get_args(DeliveryStatusName), *get_args(EventStatusName)))
+StatusName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(_STATUSES)})]
+"""Which ones an operation takes depends on its action: `operations.py` refuses the others."""
 
 
 def _is_status(value: object) -> bool:
@@ -28,7 +33,8 @@ class OperationFilter(RecordFilters):
     A single value may stand for a list of one.
     """
 
-    status: list[DeliveryStatusName | EventStatusName] = Field(default_factory=list, max_length=7)
+    status: Annotated[list[StatusName], Field(max_length=7)] = Field(default_factory=list)
+    """Of deliveries for `retry`, of events else; the description of `filter` says which."""
 
     @field_validator(
         "type",
@@ -72,7 +78,8 @@ class OperationCreate(Shape):
     filter: OperationFilter | None = None
     """Which records; fixed when the operation begins: relative times count from then, and `until`
     left out is then. For `retry`, `status` may be `failed`, `cancelled`, `retrying` and
-    `succeeded`; left out it is `failed` and `cancelled`. `replay` and `rematch` need `since`."""
+    `succeeded`; left out it is `failed` and `cancelled`. `replay` and `rematch` need `since`. A
+    `since` that is given lies at most 366 days back: nothing is kept for longer."""
     from_operation: str | None = None
     """Instead of `filter`: what a dry run of the same action selected, or (for `replay`) the events
     that a test of a filter would gain."""

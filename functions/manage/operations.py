@@ -20,6 +20,7 @@ from functions.manage.operation_shapes import (
 from functions.manage.reading import path_id
 from hooktrace.api.http import Request, Response, Route, read_json, read_query
 from hooktrace.api.record_filters import filters_of
+from hooktrace.api.wording import listed
 from hooktrace.domain.errors import Fault, InvalidInput
 from hooktrace.domain.ids import OperationId, ProjectId, is_id
 from hooktrace.domain.listing import Filters
@@ -167,11 +168,7 @@ def _check_choice(given: OperationCreate) -> None:
 def _statuses(filters: OperationFilter, allowed: frozenset[str], verb: str) -> frozenset[str]:
     asked = frozenset(filters.status)
     if asked - allowed:
-        raise _refused(
-            "/filter/status",
-            f"What is {', '.join(sorted(asked - allowed))} cannot be {verb}:"
-            f" {', '.join(sorted(allowed))} can.",
-        )
+        raise _refused("/filter/status", f"What is {listed(sorted(allowed), 'or')} can be {verb}.")
     return asked
 
 

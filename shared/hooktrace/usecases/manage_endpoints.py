@@ -38,6 +38,7 @@ from hooktrace.usecases.stop_deliveries import StopDeliveries
 
 PURGE_PIECES = 400
 """Pieces of 49 subscriptions that one DELETE removes itself; sweep goes on with the rest."""
+LONGEST_KEPT_MS = 365 * 86_400_000
 RETRY_MARGIN_MS = 3_600_000
 """Beyond the schedule (with its jitter), how much older a cancelled delivery's event may be."""
 
@@ -177,16 +178,18 @@ def enable_endpoint(
         return before.enabled(now_ms)
 
     endpoint = _amend(project_id, endpoint_id, change, check, desk)
-    return Enabled(endpoint, None if was is None else _cancelled_since_ms(was))
+    now_ms = desk.clock.now_ms()
+    return Enabled(endpoint, None if was is None else _cancelled_since_ms(was, now_ms))
 
 
-def _cancelled_since_ms(disabled: Endpoint) -> int | None:
-    """When the oldest event came whose retry can have been pending as it was disabled."""
+def _cancelled_since_ms(disabled: Endpoint, now_ms: int) -> int | None:
+    """When the oldest event that is still kept came whose retry can have been cancelled."""
     if disabled.state == "enabled" or disabled.disabled_ms is None:
         return None
     given = disabled.retry_schedule
     seconds = sum(DEFAULT_SCHEDULE if given is None else given) * 1.1
-    return max(0, disabled.disabled_ms - round(seconds * 1000) - RETRY_MARGIN_MS)
+    since_ms = disabled.disabled_ms - round(seconds * 1000) - RETRY_MARGIN_MS
+    return max(since_ms, now_ms - LONGEST_KEPT_MS)
 
 
 def disable_endpoint(

@@ -29,6 +29,8 @@ from hooktrace.usecases.cached_projects import ProjectSource
 DAY_SECONDS = 86_400
 KEY_SECONDS = DAY_SECONDS
 ROUNDS = 6
+LONGEST_BACK_DAYS = 366
+"""Nothing is kept for longer than 365 days, so an earlier `since` is a slip of the pen."""
 PAGES_AT_ONCE = 20
 """So many pages of items are looked at for one answer, at most."""
 
@@ -272,7 +274,10 @@ def operate_task(operation: Operation) -> OperateTaskV1:
 
 
 def _window(order: Order, now_ms: int) -> tuple[int, int]:
-    """The time that the filter covers, up to now at most; faults point into the body."""
+    """The time that the filter covers, up to now at most; faults point into the body.
+
+    A `since` that is given bounds it: it lies neither in the future nor before all that is kept.
+    """
     try:
         low, high = window(order.since, order.until, now_ms=now_ms, descending=False)
     except InvalidInput as error:
@@ -283,6 +288,9 @@ def _window(order: Order, now_ms: int) -> tuple[int, int]:
         raise InvalidInput("invalid_field", error.message, faults) from None
     if low > high:
         message = "since lies in the future. An operation covers what was accepted before it."
+        raise _refused("invalid_field", f"{order.pointer}/since", message)
+    if order.since is not None and low < now_ms - LONGEST_BACK_DAYS * DAY_SECONDS * 1000:
+        message = f"since lies more than {LONGEST_BACK_DAYS} days back: nothing is kept that long."
         raise _refused("invalid_field", f"{order.pointer}/since", message)
     return low, high
 

@@ -178,6 +178,58 @@ def test_what_is_wrong_is_pointed_at(caller: Caller, body: Any, pointer: str) ->
     assert any(one["pointer"].startswith(pointer) for one in answer.json["errors"]), answer.text
 
 
+@pytest.mark.parametrize(
+    ("action", "can"),
+    [
+        ("retry", "What is cancelled, failed, retrying or succeeded can be retried."),
+        (
+            "replay",
+            "What is delivering, discarded, failed, partial or succeeded can be taken by replay.",
+        ),
+        ("rematch", "What is discarded can be taken by rematch."),
+    ],
+)
+@pytest.mark.parametrize("status", ["lost", "pending", ["lost", "failed", "accepted"]])
+def test_a_wrong_status_is_told_once_what_this_action_takes(
+    caller: Caller, action: str, can: str, status: Any
+) -> None:
+    answer = caller.start({"action": action, "filter": {"since": "-1h", "status": status}})
+    fault = {"pointer": "/filter/status", "code": "invalid_field", "message": can}
+    assert (answer.status, answer.json["errors"]) == (400, [fault])
+
+
+@pytest.mark.parametrize("action", ["retry", "replay", "rematch"])
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "-367d"])
+def test_since_bounds_an_operation(caller: Caller, action: str, since: str) -> None:
+    answer = caller.start({"action": action, "filter": {"since": since}})
+    assert (answer.status, answer.json["errors"][0]["pointer"]) == (400, "/filter/since")
+    assert "366 days" in answer.json["detail"]
+
+
+def test_since_bounds_a_test_on_history(caller: Caller) -> None:
+    body = {"since": "0001-01-01T00:00:00Z", "filter": {"data.a": 1}}
+    answer = caller.call("POST", "/v1/subscriptions/test", body)
+    assert (answer.status, answer.json["errors"][0]["pointer"]) == (400, "/since")
+
+
+def test_all_that_can_be_kept_may_be_asked_for(caller: Caller) -> None:
+    for action in ("retry", "replay", "rematch"):
+        answer = caller.start({"action": action, "filter": {"since": "-365d"}, "dry_run": True})
+        assert answer.status == 202
+        assert answer.json["since"] is not None
+    assert caller.start({"action": "retry", "filter": {}, "dry_run": True}).status == 202
+
+
+def test_what_enabling_proposes_is_accepted_however_long_ago_it_was_disabled(
+    caller: Caller,
+) -> None:
+    endpoint = caller.failing(1)
+    caller.call("POST", f"/v1/endpoints/{endpoint}/disable")
+    caller.world.clock.advance(800 * 86_400)
+    proposed = caller.call("POST", f"/v1/endpoints/{endpoint}/enable").json["retry_cancelled"]
+    assert caller.start(proposed).status == 202
+
+
 def test_what_was_discarded_since_is_matched_again(caller: Caller) -> None:
     caller.made("/v1/events", {"type": "a.thing", "data": {}})
     caller.world.run()
