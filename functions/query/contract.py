@@ -41,6 +41,9 @@ class Match(Shape):
     matched: int
     misses: Misses
     near_misses: list[NearMiss]
+    did_you_mean: list[str] = Field(default_factory=list)
+    """Of an event that matched nothing: up to three types near to its own that enabled
+    subscriptions take, such as `order.created` for `order.creatd`; left out when there are none."""
 
 
 class Next(Shape):

@@ -136,7 +136,8 @@ def _slim(report: Mapping[str, Any]) -> dict[str, Any]:
     slim = {"c": report["considered"], "m": report["matched"]}
     misses = {k: n for k, n in report["misses"].items() if n}
     slim |= {"x": misses} if misses else {}
-    return slim | ({"n": report["near_misses"]} if report["near_misses"] else {})
+    slim |= {"n": report["near_misses"]} if report["near_misses"] else {}
+    return slim | ({"d": report["did_you_mean"]} if report.get("did_you_mean") else {})
 
 
 def _full(slim: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,7 +147,7 @@ def _full(slim: Mapping[str, Any]) -> dict[str, Any]:
         "matched": slim["m"],
         "misses": {reason: misses.get(reason, 0) for reason in MISS_REASONS},
         "near_misses": slim.get("n", []),
-    }
+    } | ({"did_you_mean": slim["d"]} if "d" in slim else {})
 
 
 def event_item(record: EventRecord) -> Item:

@@ -24,6 +24,7 @@ from hooktrace.domain.matching.report import (
     explain_misses,
 )
 from hooktrace.domain.matching.rows import MatchRow
+from hooktrace.domain.matching.similar_types import SimilarTypes
 from hooktrace.domain.matching.snapshot import pack, unpack
 from hooktrace.domain.matching.type_index import TypeIndex
 
@@ -45,6 +46,7 @@ class SubscriptionIndex:
         self._size = 0
         self._filters = FilterCache()
         self._wanted: Wanted | None = None
+        self._similar: SimilarTypes | None = None
 
     @classmethod
     def build(
@@ -83,6 +85,7 @@ class SubscriptionIndex:
         endpoints_enabled: Iterable[str],
     ) -> None:
         """Brings the index up to date; costs what the change costs, not what the index holds."""
+        self._similar = None
         for subscription_id in removed:
             self._remove(subscription_id)
         for row in upserts:
@@ -175,7 +178,20 @@ class SubscriptionIndex:
                 "subscription_disabled": subscription_disabled,
             },
             explain,
+            lambda: self._similar_types().nearest(event.type),
         )
+
+    def _similar_types(self) -> SimilarTypes:
+        """The patterns of subscriptions that are enabled, as their endpoints are."""
+        if self._similar is None:
+            live = (
+                number
+                for number, bucket in enumerate(self._buckets)
+                if bucket.size > bucket.subscription_disabled + bucket.endpoint_disabled
+            )
+            patterns = self._columns.patterns
+            self._similar = SimilarTypes(name for number in live for name in patterns[number])
+        return self._similar
 
     def _first_by_id(self, numbers: list[int], count: int) -> list[int]:
         return nsmallest(count, numbers, key=self._columns.ids.__getitem__)

@@ -39,10 +39,11 @@ class MatchReport:
     """The count of subscriptions considered and matched, misses by reason, nearest misses.
 
     `considered` is `matched` plus the sum of `misses`. The near misses are explained when they
-    are first asked for, from what stood in the index at the time of the match.
+    are first asked for, from what stood in the index at the time of the match. `similar` finds
+    the types that an event may have meant; it is asked for one that nobody takes.
     """
 
-    __slots__ = ("_explain", "_near_misses", "considered", "matched", "misses")
+    __slots__ = ("_explain", "_near_misses", "_similar", "considered", "matched", "misses")
 
     def __init__(
         self,
@@ -50,11 +51,13 @@ class MatchReport:
         matched: int,
         misses: dict[MissReason, int],
         explain: Callable[[], tuple[NearMiss, ...]],
+        similar: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self.considered = considered
         self.matched = matched
         self.misses = misses
         self._explain = explain
+        self._similar = similar
         self._near_misses: tuple[NearMiss, ...] | None = None
 
     @property
@@ -64,14 +67,20 @@ class MatchReport:
             self._near_misses = self._explain()
         return self._near_misses
 
+    @property
+    def did_you_mean(self) -> tuple[str, ...]:
+        """Types near to that of an event which nobody takes, and which some do not by its type."""
+        return self._similar() if self.misses.get("type") and not self.matched else ()
+
     def to_json(self, redact_actual: bool = False) -> dict[str, object]:
         """The report as JSON; `redact_actual` leaves out values taken from the event."""
+        meant = self.did_you_mean
         return {
             "considered": self.considered,
             "matched": self.matched,
             "misses": dict(self.misses),
             "near_misses": [miss.to_json(redact_actual=redact_actual) for miss in self.near_misses],
-        }
+        } | ({"did_you_mean": list(meant)} if meant else {})
 
 
 def discard_reason(report: MatchReport) -> DiscardReason:
