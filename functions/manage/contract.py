@@ -171,6 +171,8 @@ class ProjectPatch(Shape):
     failure_retention_days: Annotated[int, Field(ge=1, le=365)] | None = None
     """So long those that ended `failed` or `partial`: `retention_days` or more; null: the same."""
     redact_actual: bool = False
+    """No values of events in match reports that are made from now on; those made before keep
+    theirs until their event expires."""
     notifications: Notifications = Field(default_factory=Notifications)
 
     def settings(self) -> dict[str, Any]:
