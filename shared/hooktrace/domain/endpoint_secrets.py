@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from hooktrace.domain.confidential import MASK, Change, opened
-from hooktrace.domain.endpoint_auth import EndpointAuth, secret_of, with_secret_changed
+from hooktrace.domain.endpoint_auth import BasicAuth, EndpointAuth, secret_of, with_secret_changed
 from hooktrace.domain.errors import Fault, InvalidInput
 from hooktrace.domain.registry import Endpoint
 
@@ -64,7 +64,8 @@ def _unmasked_auth(auth: EndpointAuth | None, before: Endpoint | None) -> Endpoi
         return auth
     known = None if before is None else before.auth
     if type(known) is not type(auth) or known is None:
-        raise _nothing_behind("/auth")
+        name = "password" if isinstance(auth, BasicAuth) else "client_secret"
+        raise _nothing_behind(f"/auth/{name}")
     secret = secret_of(known)
     return with_secret_changed(auth, lambda place, text: secret)
 

@@ -27,6 +27,7 @@ class GivenKeys:
 
 
 NO_KEYS = GivenKeys()
+_ONLY_V1A = "A private key is for v1a. Choose v1a in signatures, too, or leave the key out."
 
 
 def first_secrets(
@@ -37,7 +38,7 @@ def first_secrets(
     if "v1a" in signatures:
         return shared, _key(given.private_key, random_bytes)
     if given.private_key is not None:
-        raise _refusal("/private_key", "A private key is for endpoints that sign with v1a.")
+        raise _refusal("/private_key", _ONLY_V1A)
     return (shared,)
 
 
@@ -50,7 +51,7 @@ def next_secrets(
     if given.secret is not None or (everything and "v1" in endpoint.signatures):
         made.append(_secret(given.secret, random_bytes))
     if given.private_key is not None and "v1a" not in endpoint.signatures:
-        raise _refusal("/private_key", "A private key is for endpoints that sign with v1a.")
+        raise _refusal("/private_key", _ONLY_V1A)
     if given.private_key is not None or (everything and "v1a" in endpoint.signatures):
         made.append(_key(given.private_key, random_bytes))
     standing = {secret.value for secret in endpoint.secrets}
@@ -71,7 +72,8 @@ def with_missing_secrets(endpoint: Endpoint, random_bytes: RandomBytes) -> Endpo
 def _secret(given: str | None, random_bytes: RandomBytes) -> SigningSecret:
     if given is None:
         return SigningSecret(new_secret(random_bytes(KEY_BYTES)))
-    _check(given, SecretKind.HMAC_SHA256, "/secret", "A secret starts with whsec_.")
+    message = "A secret is whsec_ and 24 to 64 bytes in base64."
+    _check(given, SecretKind.HMAC_SHA256, "/secret", message)
     return SigningSecret(given)
 
 
@@ -79,17 +81,19 @@ def _key(given: str | None, random_bytes: RandomBytes) -> SigningSecret:
     if given is None:
         given = new_key(random_bytes(KEY_BYTES))
     else:
-        _check(given, SecretKind.ED25519, "/private_key", "A private key starts with whsk_.")
+        message = "A private key is whsk_ and 32 bytes in base64."
+        _check(given, SecretKind.ED25519, "/private_key", message)
     return SigningSecret(given, public_key=public_key(given))
 
 
-def _check(text: str, kind: SecretKind, pointer: str, otherwise: str) -> None:
+def _check(text: str, kind: SecretKind, pointer: str, expected: str) -> None:
+    """Nothing of the text is in the refusal, which says what is expected."""
     try:
         right = parse_secret(text).kind is kind
-    except InvalidInput as error:
-        raise _refusal(pointer, error.message) from None
+    except InvalidInput:
+        right = False
     if not right:
-        raise _refusal(pointer, otherwise)
+        raise _refusal(pointer, expected)
 
 
 def _refusal(pointer: str, message: str) -> InvalidInput:

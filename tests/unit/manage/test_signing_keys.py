@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hooktrace.domain.signing import new_key, new_secret, public_key
-from tests.unit.manage.room import Room
+from tests.unit.manage.room import URL, Room
 
 DAY_MS = 24 * 3600 * 1000
 SECRET, OTHER_SECRET = new_secret(bytes(32)), new_secret(bytes(range(32)))
@@ -149,3 +149,29 @@ def test_rotating_to_what_stands_already_is_refused(room: Room) -> None:
     answer = room.call("POST", path, {"secret": SECRET})
     assert answer.faults == {("/secret", "invalid_secret")}
     assert room.call("GET", f"/v1/endpoints/{made['id']}").headers["etag"] == '"v1"'
+
+
+@pytest.mark.parametrize(
+    ("given", "pointer", "expected"),
+    [
+        ({"secret": "hunter2"}, "/secret", "A secret is whsec_ and 24 to 64 bytes in base64."),
+        ({"secret": "whsk_AAAA"}, "/secret", "A secret is whsec_ and 24 to 64 bytes in base64."),
+        ({"secret": "whsec_%%"}, "/secret", "A secret is whsec_ and 24 to 64 bytes in base64."),
+        (
+            {"private_key": "whsec_AAAA", "signatures": ["v1a"]},
+            "/private_key",
+            "A private key is whsk_ and 32 bytes in base64.",
+        ),
+        (
+            {"private_key": "whsk_AAAA"},
+            "/private_key",
+            "A private key is for v1a. Choose v1a in signatures, too, or leave the key out.",
+        ),
+    ],
+)
+def test_a_key_that_is_none_is_told_what_one_is(
+    room: Room, given: dict[str, Any], pointer: str, expected: str
+) -> None:
+    answer = room.call("POST", "/v1/endpoints", {"url": URL} | given)
+    fault = {"pointer": pointer, "code": "invalid_secret", "message": expected}
+    assert (answer.status, answer.json["errors"]) == (400, [fault])
