@@ -30,6 +30,8 @@ MAX_BODY_BYTES = 64 * 1024
 """How much of an answer's body is read."""
 RECORDED_BODY_BYTES = 1024
 _RECORDED_VALUE_BYTES = 512
+_RECORDED_HEADER_BYTES = 2048
+"""Of all values together: a trace with a hundred attempts must fit into one answer (6 MB)."""
 _RECORDED_HEADERS = frozenset(
     {
         "allow",
@@ -221,7 +223,7 @@ def _with_status(answer: httpx.Response, exchange: Exchange) -> RawAnswer:
         fault = f"{fault}, and " if fault else ""
         fault += f"its body is marked as {shown}-encoded and recorded as it arrived"
     succeeded = 200 <= answer.status_code <= 299
-    headers = _recorded_headers(answer)
+    headers, retry_after = _recorded_headers(answer)
     result = SendResult(
         AttemptOutcome.SUCCESS if succeeded else AttemptOutcome.HTTP_ERROR,
         "" if succeeded and not fault else _sentence(answer, fault),
@@ -233,7 +235,7 @@ def _with_status(answer: httpx.Response, exchange: Exchange) -> RawAnswer:
         address=exchange.address,
         duration_ms=exchange.duration_ms(),
         parts_ms=exchange.parts_ms,
-        retry_after=dict(headers).get("retry-after"),
+        retry_after=retry_after,
     )
     return RawAnswer(result, body.read)
 
@@ -249,10 +251,17 @@ def _sentence(answer: httpx.Response, fault: str) -> str:
     return f"The endpoint answered {words}" + (f"; {fault}." if fault else ".")
 
 
-def _recorded_headers(answer: httpx.Response) -> tuple[tuple[str, str], ...]:
-    found: dict[str, str] = {}
+def _recorded_headers(answer: httpx.Response) -> tuple[tuple[tuple[str, str], ...], str | None]:
+    """The first of each name that is recorded, as far as there is room; and `Retry-After`."""
+    found: dict[str, bytes] = {}
     for name, value in answer.headers.raw:
         low = name.decode("ascii", "replace").lower()
-        if low in _RECORDED_HEADERS and low not in found:
-            found[low] = printable(value[:_RECORDED_VALUE_BYTES])
-    return tuple(found.items())
+        if low in _RECORDED_HEADERS:
+            found.setdefault(low, value[:_RECORDED_VALUE_BYTES])
+    retry_after = found.get("retry-after")
+    left = _RECORDED_HEADER_BYTES
+    shown = []
+    for low, value in found.items():
+        shown.append((low, printable(value[:left])))
+        left = max(0, left - len(value))
+    return tuple(shown), None if retry_after is None else printable(retry_after)
