@@ -102,7 +102,12 @@ class DeliverAttempts:
                 flights.add(position, job)
             if not flights:
                 continue
-            landed = {p: (jobs[p], result) for p, result in flights.landed().items()}
+            landed: dict[int, tuple[Job, SendResult]] = {}
+            for position, result in flights.landed().items():
+                if isinstance(result, SendResult):
+                    landed[position] = jobs[position], result
+                else:
+                    batch.answer(position, _broken(jobs[position], result))
             if landed:
                 self._record(landed, batch.answers)
                 settle_landed(batch, landed.values())
@@ -189,6 +194,14 @@ class DeliverAttempts:
             stop_reason=None if result.status == GONE_STATUS else stop,
         )
         return None if after is None else _kept(after, job.keeping)
+
+
+def _broken(job: Job, error: Exception) -> PutBack:
+    """Our own code failed at the request: its attempt stays open until its lease runs out.
+
+    Then it is closed as `worker_lost`; a message that never gets further ends as a dead letter.
+    """
+    return PutBack(job.delivery_id, f"the sender failed: {type(error).__name__}")
 
 
 def _kept(record: DeliveryRecord, keeping: Keeping | None) -> DeliveryRecord:

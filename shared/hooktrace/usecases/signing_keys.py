@@ -12,7 +12,13 @@ from dataclasses import dataclass, field, replace
 
 from hooktrace.domain.errors import Fault, InvalidInput
 from hooktrace.domain.registry import Endpoint, Scheme, SigningSecret
-from hooktrace.domain.signing import SecretKind, new_key, new_secret, parse_secret, public_key
+from hooktrace.domain.signing import (
+    SecretKind,
+    check_new_secret,
+    new_key,
+    new_secret,
+    public_key,
+)
 
 KEY_BYTES = 32
 RandomBytes = Callable[[int], bytes]
@@ -72,7 +78,7 @@ def with_missing_secrets(endpoint: Endpoint, random_bytes: RandomBytes) -> Endpo
 def _secret(given: str | None, random_bytes: RandomBytes) -> SigningSecret:
     if given is None:
         return SigningSecret(new_secret(random_bytes(KEY_BYTES)))
-    message = "A secret is whsec_ and 24 to 64 bytes in base64."
+    message = "A secret is whsec_ and 24 to 64 bytes in standard base64, padded."
     _check(given, SecretKind.HMAC_SHA256, "/secret", message)
     return SigningSecret(given)
 
@@ -81,7 +87,7 @@ def _key(given: str | None, random_bytes: RandomBytes) -> SigningSecret:
     if given is None:
         given = new_key(random_bytes(KEY_BYTES))
     else:
-        message = "A private key is whsk_ and 32 bytes in base64."
+        message = "A private key is whsk_ and 32 bytes in standard base64, padded."
         _check(given, SecretKind.ED25519, "/private_key", message)
     return SigningSecret(given, public_key=public_key(given))
 
@@ -89,7 +95,7 @@ def _key(given: str | None, random_bytes: RandomBytes) -> SigningSecret:
 def _check(text: str, kind: SecretKind, pointer: str, expected: str) -> None:
     """Nothing of the text is in the refusal, which says what is expected."""
     try:
-        right = parse_secret(text).kind is kind
+        right = check_new_secret(text).kind is kind
     except InvalidInput:
         right = False
     if not right:

@@ -151,6 +151,16 @@ def test_fc_30_a_cookie_of_an_unfinished_head_is_not_recorded(send, receiver) ->
     assert "s3cret" not in repr(result)
 
 
+@pytest.mark.parametrize("start", [b"ICY 200 OK", b" HTTP/1.1 500 Oops", b"\r\nHTTP/1.1 200 OK"])
+def test_fc_30_a_cookie_of_what_is_no_http_is_not_recorded(send, receiver, start) -> None:
+    raw = start + b"\r\nset-cookie: sid=s3cret\r\n\r\nhello"
+    receiver.behave("/in", Step(kind="raw", body=raw))
+    result = send("/in")
+    assert result.outcome is AttemptOutcome.PROTOCOL_ERROR
+    assert start.strip().decode() in result.response_body
+    assert "s3cret" not in repr(result)
+
+
 BREAKS = {
     "reset": (Step(kind="reset"), AttemptOutcome.CONNECTION_ERROR),
     "close": (Step(kind="close"), AttemptOutcome.CONNECTION_ERROR),

@@ -1,14 +1,14 @@
 """Makes one HTTP request of a delivery and says what came of it.
 
-httpx over httpcore, with everything taken out that would steer or repeat a request: no proxies or
-netrc from the environment, no cookies, no redirects, no retries, no kept connections, no
+httpx's messages over httpcore's protocol, without httpx's client and all that it would do beyond
+one exchange: proxies and netrc from the environment, cookies, redirects (of which it reads the
+target even when it does not follow, and raises when that is no URL), retries, kept connections,
 decompression. One deadline bounds name lookup, connect, TLS, request, headers and body together.
 """
 
 from __future__ import annotations
 
-import http.cookiejar
-import logging
+import re
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -30,6 +30,8 @@ MAX_BODY_BYTES = 64 * 1024
 """How much of an answer's body is read."""
 RECORDED_BODY_BYTES = 1024
 _RECORDED_VALUE_BYTES = 512
+_RECORDED_HEADER_BYTES = 2048
+"""Of all values together: a trace with a hundred attempts must fit into one answer (6 MB)."""
 _RECORDED_HEADERS = frozenset(
     {
         "allow",
@@ -72,9 +74,7 @@ _OURS = frozenset(
     }
 )
 """Headers that only the sender sets, whatever the request names."""
-
-# httpx logs a line with the URL for every request; the ledger is the trace, the log need not be.
-logging.getLogger("httpx").setLevel(logging.WARNING)
+_COOKIE = re.compile(rb"set-cookie", re.IGNORECASE)
 
 
 class HttpSender:
@@ -96,16 +96,11 @@ class HttpSender:
     ) -> None:
         self._allow_loopback = allow_loopback
         self._monotonic = monotonic
-        self._client = httpx.Client(
-            transport=AttemptTransport(
-                resolve=resolve,
-                connect=connect,
-                trust=Trust(extra_ca_file),
-                allow_loopback=allow_loopback,
-            ),
-            trust_env=False,
-            follow_redirects=False,
-            cookies=_NoCookies(),
+        self._transport = AttemptTransport(
+            resolve=resolve,
+            connect=connect,
+            trust=Trust(extra_ca_file),
+            allow_loopback=allow_loopback,
         )
 
     def send(self, request: OutgoingRequest) -> SendResult:
@@ -129,7 +124,7 @@ class HttpSender:
             extensions={EXCHANGE: exchange},
         )
         try:
-            answer = self._client.send(outgoing, stream=True, auth=None)
+            answer = self._transport.handle_request(outgoing)
         except AttemptFailed as failure:
             return RawAnswer(_without_status(failure, exchange))
         except OSError as error:
@@ -139,15 +134,8 @@ class HttpSender:
         return _with_status(answer, exchange)
 
     def close(self) -> None:
-        """Lets the client go. There are no kept connections to close."""
-        self._client.close()
-
-
-class _NoCookies(http.cookiejar.CookieJar):
-    """A jar that takes nothing: what one endpoint sets is never shown to another."""
-
-    def extract_cookies(self, response: object, request: object) -> None:
-        """Leaves the answer's cookies where they are."""
+        """Nothing is kept between attempts, so there is nothing to close."""
+        self._transport.close()
 
 
 def _headers(request: OutgoingRequest, target: Target) -> list[tuple[bytes, bytes]]:
@@ -171,9 +159,8 @@ def _bytes(text: str) -> bytes:
 
 def _without_status(failure: AttemptFailed, exchange: Exchange) -> SendResult:
     came = bytes(exchange.received)
-    if came.startswith(b"HTTP/"):
-        # The rest of a head may hold cookies, which are no business of the record.
-        came = came.splitlines()[0]
+    # Cookies are no business of the record, in no kind of head.
+    came = came.splitlines()[0] if came.startswith(b"HTTP/") else _COOKIE.split(came, 1)[0]
     return SendResult(
         failure.outcome,
         failure.reason,
@@ -264,11 +251,15 @@ def _sentence(answer: httpx.Response, fault: str) -> str:
 
 
 def _recorded_headers(answer: httpx.Response) -> tuple[tuple[str, str], ...]:
+    """The first of each name that is recorded, as far as there is room."""
     found: dict[str, str] = {}
+    left = _RECORDED_HEADER_BYTES
     for name, value in answer.headers.raw:
         low = name.decode("ascii", "replace").lower()
         if low in _RECORDED_HEADERS and low not in found:
-            found[low] = printable(value[:_RECORDED_VALUE_BYTES])
+            shown = value[: min(left, _RECORDED_VALUE_BYTES)]
+            found[low] = printable(shown)
+            left -= len(shown)
     return tuple(found.items())
 
 
