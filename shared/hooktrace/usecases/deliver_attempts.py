@@ -12,7 +12,7 @@ from hooktrace.domain.delivery_steps import conclude
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.ids import EndpointId, ulid_ms
 from hooktrace.domain.messages import DeliverTaskV1
-from hooktrace.domain.retention import Keeping, expires_ended_s, expires_open_s
+from hooktrace.domain.retention import Keeping, expires_open_s, expires_success_s
 from hooktrace.domain.retry import DEFAULT_SCHEDULE, GONE_STATUS, RetryPolicy
 from hooktrace.domain.states import DeliveryStatus
 from hooktrace.ports import Chance, Clock, Ledger, Lost, Sender, TaskQueue, Write
@@ -195,7 +195,7 @@ def _kept(record: DeliveryRecord, keeping: Keeping | None) -> DeliveryRecord:
     """The record with the expiry of where it stands: only a success is kept no longer."""
     accepted_ms = ulid_ms(record.event_id)
     expires_s = (
-        expires_ended_s(accepted_ms, keeping, failed=False, now_ms=record.updated_ms)
+        expires_success_s(accepted_ms, keeping, record.updated_ms)
         if record.status is DeliveryStatus.SUCCEEDED
         else expires_open_s(accepted_ms, keeping)
     )

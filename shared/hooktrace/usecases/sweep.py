@@ -158,6 +158,7 @@ class Sweep:
         writes = []
         for event in due:
             goes_on = not event.has_expired(now_ms) and self._repair(event)
+            self._roll_up.keep(event)
             writes.append(self._look_again(event, now_ms + DUE_AGAIN_MS if goes_on else None))
         if writes:
             self._ledger.write(writes)  # a write that loses is tried by the next round
@@ -185,7 +186,10 @@ class Sweep:
                 events = self._scan.events_in_shard(ProjectId(identifier), shard, since, until)
                 for event in events:
                     self.counts["audited"] += 1
-                    if self._repair(event) and is_last:
+                    goes_on = self._repair(event)
+                    if is_last:
+                        self._roll_up.keep(event)
+                    if goes_on and is_last:
                         self._list_as_due(event)
         self._marks.set_mark(name, until)
 
