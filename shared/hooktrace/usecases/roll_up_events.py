@@ -75,8 +75,9 @@ class RollUpEvents:
             writes = []
             for event in events.values():
                 after = self._after(event, statuses[event.id])
+                if after is not None or event.id in expiries:
+                    self._keep_with(after, event, expiries.get(event.id, set()))
                 if after is not None:
-                    self._keep_with(after, expiries.get(event.id, set()))
                     writes.append(Write(after, event))
             results = self._ledger.write(writes) if writes else []
             open_refs = []
@@ -112,18 +113,22 @@ class RollUpEvents:
         if is_open_longer(self._projects.get_project(event.project_id)):
             self._set_expiry(event)
 
-    def _keep_with(self, event: EventRecord, expiries: set[int]) -> None:
+    def _keep_with(
+        self, after: EventRecord | None, before: EventRecord, expiries: set[int]
+    ) -> None:
         """What is over is kept as long as its event, which is at its end or under way again.
 
+        Also when its status stays as it was: a retry may begin and end between two roll-ups.
         `expiries` are those of the deliveries that decided its status. Reads only where one of
-        them differs, or where failures are kept longer and an earlier round may have failed.
+        them differs, or where an earlier round may have been kept otherwise.
         """
+        event = after or before
         if event.status not in EVENT_ENDS:
-            self.keep(event)
+            if after is not None:
+                self.keep(event)
             return
-        project = self._projects.get_project(event.project_id)
-        keeps_failures = project is not None and project.failure_days != project.retention_days
-        earlier = keeps_failures and (event.plan_pages > 0 or event.plan[-1].replay > 0)
+        has_rounds = event.plan_pages > 0 or event.plan[-1].replay > 0
+        earlier = has_rounds and is_open_longer(self._projects.get_project(event.project_id))
         if earlier or any(_differ(one, event.expires_s) for one in expiries):
             self._set_expiry(event)
 

@@ -267,6 +267,34 @@ def test_a_replay_in_the_last_hour_is_under_way_like_any_other_like_fc_64() -> N
     assert set(days_left(world)) <= {"B"}
 
 
+def test_a_retry_between_two_roll_ups_changes_no_expiry_like_fc_64(world: World) -> None:
+    """The event was partial before and is partial after: the roll-up sees no change of status."""
+    other = world.endpoint("http://127.0.0.1:9/other", retry_schedule=())
+    world.sender.script[other.url] = [500, 200]
+    world.subscription(other)
+    world.subscription(world.endpoint("http://127.0.0.1:9/good"))
+    event = failing(world)
+    world.run()
+    assert world.trace(event).event.status is EventStatus.PARTIAL
+    failed = next(d for d in world.trace(event).deliveries if d.endpoint_id == other.id)
+    world.steering().retry(ProjectId(event.project_id), failed.id, KEY, force=False)
+    world.deliver_once()
+    world.notify()
+    assert world.trace(event).event.status is EventStatus.PARTIAL
+    assert days_left(world) == {"B": {60}, "E": {60}, "D": {60}}
+
+
+def test_a_delivery_that_outlived_its_event_is_not_listed_like_fc_64(world: World) -> None:
+    room = Room(world)
+    event = failing(world)
+    world.run()
+    world.clock.advance(11 * DAY)
+    assert room.walk("/v1/deliveries") == room.walk("/v1/deliveries", status="failed") != []
+    world.table.delete(next(key for key in world.table._items if key[1] == f"E#{event.ulid}"))
+    for query in ({}, {"status": "failed"}, {"outcome": "http_error"}, {"order": "asc"}):
+        assert room.walk("/v1/deliveries", **query) == []
+
+
 def test_pages_of_a_long_plan_and_shelved_attempts_expire(world: World) -> None:
     for number in range(60):
         world.subscription(world.endpoint(f"http://127.0.0.1:9/{number}"))
