@@ -35,13 +35,20 @@ _WHOLE_SECONDS = re.compile(r"[0-9]+(?:[ \t]*,[ \t]*[0-9]+)*")
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """An endpoint's wishes: seconds before each further attempt, statuses that end at once."""
+    """An endpoint's wishes: seconds before each further attempt, statuses that end at once.
+
+    `has_moved`: its URL was changed while the request was under way, so nothing that the old one
+    answers is final.
+    """
 
     schedule: tuple[int, ...] = DEFAULT_SCHEDULE
     permanent_statuses: frozenset[int] = frozenset()
+    has_moved: bool = False
 
     def ends(self, status: int | None) -> bool:
         """Whether an answer with this status is final."""
+        if self.has_moved:
+            return False
         return status is not None and (status == GONE_STATUS or status in self.permanent_statuses)
 
     def delay_seconds(
