@@ -200,7 +200,7 @@ class EndpointPage(Shape):
 class SubscriptionPage(EndpointPage):
     """Which piece of the list, of all subscriptions or of one endpoint's."""
 
-    endpoint_id: str | None = None
+    endpoint_id: Annotated[str, id_of("ep", "an endpoint")] | None = None
 
 
 class KeyCreate(Shape):

@@ -153,16 +153,32 @@ def test_rotating_to_what_stands_already_is_refused(room: Room) -> None:
     assert room.call("GET", f"/v1/endpoints/{made['id']}").headers["etag"] == '"v1"'
 
 
+A_SECRET = "A secret is whsec_ and 24 to 64 bytes in standard base64, padded."
+A_KEY = "A private key is whsk_ and 32 bytes in standard base64, padded."
+
+
 @pytest.mark.parametrize(
     ("given", "pointer", "expected"),
     [
-        ({"secret": "hunter2"}, "/secret", "A secret is whsec_ and 24 to 64 bytes in base64."),
-        ({"secret": "whsk_AAAA"}, "/secret", "A secret is whsec_ and 24 to 64 bytes in base64."),
-        ({"secret": "whsec_%%"}, "/secret", "A secret is whsec_ and 24 to 64 bytes in base64."),
+        (
+            {"secret": "hunter2"},
+            "/secret",
+            A_SECRET,
+        ),
+        (
+            {"secret": "whsk_AAAA"},
+            "/secret",
+            A_SECRET,
+        ),
+        (
+            {"secret": "whsec_%%"},
+            "/secret",
+            A_SECRET,
+        ),
         (
             {"private_key": "whsec_AAAA", "signatures": ["v1a"]},
             "/private_key",
-            "A private key is whsk_ and 32 bytes in base64.",
+            A_KEY,
         ),
         (
             {"private_key": "whsk_AAAA"},

@@ -345,6 +345,28 @@ def test_fc_46_a_retry_goes_where_the_endpoint_is_now(world: World) -> None:
     assert world.trace(event).event.status is EventStatus.SUCCEEDED
 
 
+@pytest.mark.parametrize("status", [410, 404])
+def test_what_the_old_address_answers_is_not_final_like_fc_46(world: World, status: int) -> None:
+    """The customer moved house while the request was under way; the old house says: gone."""
+    endpoint = world.endpoint(
+        "http://127.0.0.1:9/old", retry_schedule=(5,), permanent_statuses=(404,)
+    )
+    world.subscription(endpoint)
+
+    def moves(_: OutgoingRequest) -> Any:
+        world.change(endpoint, url="http://127.0.0.1:9/new")
+        return answer(status)
+
+    world.sender.script[endpoint.url] = [moves]
+    event = world.ingest()
+    world.run_for(60)
+    assert [a.status for a in the_delivery(world, event).attempts] == [status, 200]
+    assert world.trace(event).event.status is EventStatus.SUCCEEDED
+    now = world.registry.endpoints.get_endpoint(world.project.id, endpoint.id)
+    assert now is not None
+    assert now.state == "enabled"
+
+
 def test_fc_60_one_rotten_message_spoils_no_other(world: World) -> None:
     world.subscription(world.endpoint())
     events = [world.ingest() for _ in range(7)]
