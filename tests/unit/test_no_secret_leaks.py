@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -216,9 +215,9 @@ def test_an_exception_shows_no_secret(leaks: Leaks) -> None:
     world.fetcher.script = [{"access_token": TOKEN}]
     leaks.event("bug")
     world.match_once()
-    with pytest.raises(RuntimeError) as caught:
-        world.deliver_once()
-    shown = "".join(traceback.format_exception(caught.value))
+    (put_back,) = world.deliver_once()
+    assert "RuntimeError" in repr(put_back)
+    shown = repr(put_back)
     request = world.sender.requests[-1]
     shown += f"{request!r} {request.credentials!r}"
     stored = world.registry.endpoints.get_endpoint(leaks.project, leaks.endpoints["bug"])
