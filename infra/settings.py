@@ -10,11 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Stage = Literal["prod", "local"]
 
 ROOT = Path(__file__).resolve().parent.parent
+
+LEAST_SECOND_AUDIT_SECONDS = 1_620
+"""Beyond the 25 minutes from which on a retry has a time of its own in `due`, and its lateness."""
 
 LOCAL_DEFAULTS: dict[str, Any] = {
     "allow_loopback": True,
@@ -102,6 +105,15 @@ class Settings(BaseModel):
     dashboard: bool = Field(default=False, description="the pipeline on one CloudWatch page")
     saved_queries: bool = Field(default=True, description="questions for Logs Insights")
     tracing: bool = Field(default=False, description="X-Ray for every room")
+
+    @model_validator(mode="after")
+    def _audits_reach_retries(self) -> Settings:
+        """Deliveries of younger events carry no time in `due`: only the audit finds them."""
+        if self.stage == "prod" and self.audit_second_seconds < LEAST_SECOND_AUDIT_SECONDS:
+            raise ValueError(f"audit_second_seconds is at least {LEAST_SECOND_AUDIT_SECONDS}")
+        if self.audit_first_seconds >= self.audit_second_seconds:
+            raise ValueError("audit_first_seconds is less than audit_second_seconds")
+        return self
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> Settings:

@@ -18,6 +18,7 @@ from hooktrace.adapters.registry.registry import Registry, registry_on
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.sqs import SqsDeadLetters, SqsQueue
 from hooktrace.adapters.system import SystemChance, SystemClock
+from hooktrace.usecases.cached_projects import AllProjects
 from hooktrace.usecases.endpoint_life import EndpointLife
 from hooktrace.usecases.keep_registry import keep_registry as keep
 from hooktrace.usecases.roll_up_events import RollUpEvents
@@ -49,8 +50,9 @@ def sweep() -> Sweep:
     table = DynamoTable(client("dynamodb"), settings.ledger_table)
     ledger = TableLedger(table, _blobs())
     sqs, clock, chance = client("sqs"), SystemClock(), SystemChance()
+    projects = AllProjects(_registry().projects, clock)
     return Sweep(
-        projects=_registry().projects,
+        projects=projects,
         ledger=ledger,
         payloads=ledger,
         scan=ledger,
@@ -69,7 +71,7 @@ def sweep() -> Sweep:
         roll_up=RollUpEvents(
             ledger=ledger,
             payloads=ledger,
-            projects=_registry().projects,
+            projects=projects,
             clock=clock,
             chance=chance,
         ),

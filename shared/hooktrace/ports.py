@@ -141,9 +141,15 @@ class LedgerScan(Protocol):
     """What sweep looks through."""
 
     def events_in_shard(
-        self, project: ProjectId, shard: int, since_ms: int, until_ms: int
+        self,
+        project: ProjectId,
+        shard: int,
+        since_ms: int,
+        until_ms: int,
+        after: EventId | None = None,
     ) -> Iterable[EventRecord]:
-        """The events accepted in [since, until) in this shard, oldest first."""
+        """The events accepted in [since, until) in this shard, oldest first; those behind `after`
+        alone, if it is given."""
         ...
 
     def due(self, until_ms: int, *, limit: int) -> Due:

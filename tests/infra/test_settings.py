@@ -27,7 +27,15 @@ def test_what_is_given_wins_over_the_stage() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{"stage": "test"}, {"throttle_rate": 0}, {"max_body_bytes": 10**7}, {"unknown": 1}]
+    "given",
+    [
+        {"stage": "test"},
+        {"throttle_rate": 0},
+        {"max_body_bytes": 10**7},
+        {"unknown": 1},
+        {"audit_second_seconds": 600},
+        {"audit_first_seconds": 1_800},
+    ],
 )
 def test_nonsense_is_refused(given: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

@@ -122,9 +122,15 @@ class TableLedger:
         return [row_attempt(row) for row in reversed(rows)]
 
     def events_in_shard(
-        self, project: ProjectId, shard: int, since_ms: int, until_ms: int
+        self,
+        project: ProjectId,
+        shard: int,
+        since_ms: int,
+        until_ms: int,
+        after: EventId | None = None,
     ) -> Iterable[EventRecord]:
         low, high = f"E#{lowest_ulid(since_ms)}", f"E#{lowest_ulid(until_ms)}"
+        low = low if after is None else f"E#{bare(after)}!"
         more = True
         while more:
             page = self._table.range(f"{project}#{shard}", low, high, limit=200)
@@ -134,12 +140,12 @@ class TableLedger:
                 low = page.items[-1]["SK"]["S"] + "!"
 
     def due(self, until_ms: int, *, limit: int) -> Due:
-        found: list[Key] = []
+        keys: list[Key] = []
+        share = max(1, limit // items.DUE_SHARDS)  # the same of each, so that none waits for others
         for shard in range(items.DUE_SHARDS):
-            found += self._table.index(
-                "due", f"due#{shard}", "0", str(until_ms), limit=limit, descending=False
+            keys += self._table.index(
+                "due", f"due#{shard}", "0", str(until_ms), limit=share, descending=False
             )
-        keys = found[:limit]
         return Due(
             deliveries=[_delivery_ref(key) for key in keys if key[1].startswith("D#")],
             events=[_event_ref(key) for key in keys if key[1].startswith("E#")],
@@ -178,6 +184,16 @@ class TableLedger:
     def set_mark(self, name: str, value: int) -> None:
         """Remembers how far the audit of this name has looked."""
         self._table.store([items.blob_item(("SWEEP", name), str(value).encode(), None)])
+
+    def place(self, name: str) -> str:
+        """Where inside its window the audit of this name ran out of time, or nothing."""
+        key = ("SWEEP", f"{name}#place")
+        item = self._table.get([key]).get(key)
+        return bytes(item["b"]["B"]).decode() if item else ""
+
+    def set_place(self, name: str, text: str) -> None:
+        """Remembers that place; empty when the window is done."""
+        self._table.store([items.blob_item(("SWEEP", f"{name}#place"), text.encode(), None)])
 
 
 def _operation(write: Write) -> Put | Change:

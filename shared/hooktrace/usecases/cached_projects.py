@@ -35,3 +35,20 @@ class CachedProjects:
         project = self._source.get_project(project_id)
         self._known[project_id] = (now_ms, project)
         return project
+
+
+class ListedProjects(ProjectSource, Protocol):
+    """Projects, and which there are."""
+
+    def list_projects(self) -> list[str]: ...
+
+
+class AllProjects(CachedProjects):
+    """Remembers each project for some seconds; which there are is always read."""
+
+    def __init__(self, source: ListedProjects, clock: Clock) -> None:
+        super().__init__(source, clock)
+        self._listed = source
+
+    def list_projects(self) -> list[str]:
+        return self._listed.list_projects()

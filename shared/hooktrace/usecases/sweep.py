@@ -1,22 +1,32 @@
-"""Once a minute: due retries, what the audit finds stuck, and dead letters."""
+"""Once a minute: dead letters, due retries, and what the audit finds stuck."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Protocol
 
-from hooktrace.domain.deliveries import DeliveryRecord, next_number
-from hooktrace.domain.events import EventRecord, PlannedDelivery
-from hooktrace.domain.ids import DeliveryId, EventId, ProjectId, bare, delivery_id
-from hooktrace.domain.messages import DeliverTaskV1, Task
+from hooktrace.domain.deliveries import DeliveryRecord
+from hooktrace.domain.events import EventRecord
+from hooktrace.domain.ids import EventId, ProjectId
+from hooktrace.domain.messages import Task
 from hooktrace.domain.registry import Project
-from hooktrace.domain.states import DELIVERY_ENDS, DeliveryStatus, EventStatus
-from hooktrace.ports import Chance, Clock, Ledger, LedgerScan, Payloads, TaskQueue, Write, Written
+from hooktrace.domain.states import DELIVERY_ENDS
+from hooktrace.ports import (
+    Chance,
+    Clock,
+    Due,
+    Ledger,
+    LedgerScan,
+    Payloads,
+    TaskQueue,
+    Write,
+    Written,
+)
 from hooktrace.usecases.delivery_jobs import queue_delay
-from hooktrace.usecases.ingest_events import match_task
-from hooktrace.usecases.match_events import deliver_task, planned
+from hooktrace.usecases.repair_events import RepairEvents, next_task
 from hooktrace.usecases.roll_up_events import RollUpEvents
 from hooktrace.usecases.watch_operations import WatchOperations
 from hooktrace.usecases.write_back import DeadLetters, WriteBackLetters
@@ -25,10 +35,13 @@ DUE_BATCH = 500
 DUE_HORIZON_MS = 60_000
 DUE_AGAIN_MS = 15 * 60_000
 FIRST_LOOK_BACK_MS = 10 * 60_000
-LATE_MS = 5_000
-LATE_ON_SLOW_LANE_MS = 15 * 60_000
 CHUNK = 100
 ROUNDS = 4
+WHOLE = "-"
+ROUND_MS = 40_000
+"""A round ends by then, wherever it is: the function has 55 s, and more to do."""
+SHARES = {"letters": 0.25, "due": 0.6, "first": 0.85, "second": 1.0}
+"""When each part of a round has to be done, so that none starves those behind it."""
 
 
 class Projects(Protocol):
@@ -46,6 +59,12 @@ class Marks(Protocol):
 
     def set_mark(self, name: str, value: int) -> None: ...
 
+    def place(self, name: str) -> str:
+        """Where inside its window an audit ran out of time; empty when it did not."""
+        ...
+
+    def set_place(self, name: str, text: str) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Ages:
@@ -53,6 +72,28 @@ class Ages:
 
     first_seconds: int = 180
     second_seconds: int = 1_800
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """In the window that ends with `until_ms`: behind an event in this shard of this project, or
+    behind the shard's last one."""
+
+    until_ms: int
+    project: str
+    shard: int
+    after: EventId | None
+
+    def __str__(self) -> str:
+        return f"{self.until_ms} {self.project} {self.shard} {self.after or WHOLE}"
+
+    @classmethod
+    def parse(cls, text: str) -> _Place | None:
+        if not text:
+            return None
+        until_ms, project, shard, after = text.split()
+        event = None if after == WHOLE else EventId(after)
+        return cls(int(until_ms), project, int(shard), event)
 
 
 class Sweep:
@@ -77,10 +118,8 @@ class Sweep:
     ) -> None:
         self._projects = projects
         self._ledger = ledger
-        self._payloads = payloads
         self._scan = scan
         self._marks = marks
-        self._match_queue = match_queue
         self._deliver_queue = deliver_queue
         self._letters = WriteBackLetters(
             queues=dead_letters,
@@ -91,61 +130,91 @@ class Sweep:
             clock=clock,
             chance=chance,
         )
+        self._repair = RepairEvents(
+            ledger=ledger,
+            payloads=payloads,
+            match_queue=match_queue,
+            deliver_queue=deliver_queue,
+            roll_up=roll_up,
+            clock=clock,
+        )
         self._roll_up = roll_up
         self._operations = operations
         self._ages = ages
         self._clock = clock
         self._chance = chance
+        self._began_ms = 0
         self.counts: Counter[str] = Counter()
 
     def run(self) -> Counter[str]:
         """One round; answers with what was found and done. Raises Unavailable.
 
         Every step may be repeated: what it sends again meets the claim, and nothing is sent
-        twice. Marks move on only after their window was looked through.
+        twice. A round has a share of its time for each part, and goes on next minute with what
+        is left: letters and due entries leave their queue and index one by one, an audit keeps
+        its place. A mark moves on only after its whole window was looked through.
         """
-        self.counts = Counter()
-        self._send_due()
-        for name, seconds in (
-            ("first", self._ages.first_seconds),
-            ("second", self._ages.second_seconds),
-        ):
-            self._audit(name, seconds * 1000, is_last=name == "second")
-        self.counts += self._letters.run()
+        self._began_ms = self._clock.now_ms()
+        self.counts = self._repair.counts = Counter()
+        self.counts.update(self._letters.run(lambda: self._has_time("letters")))
+        self._send_all_due()
+        self._audit("first", self._ages.first_seconds * 1000, is_last=False)
+        self._audit("second", self._ages.second_seconds * 1000, is_last=True)
         return self.counts
+
+    def _has_time(self, part: str) -> bool:
+        return self._clock.now_ms() - self._began_ms < ROUND_MS * SHARES[part]
 
     # -- due retries ----------------------------------------------------------------------
 
-    def _send_due(self) -> None:
+    def _send_all_due(self) -> None:
+        """Goes on until nothing more is due. An entry that does not move is met once a round."""
+        seen: set[object] = set()
+        while True:
+            listed = self._scan.due(self._clock.now_ms() + DUE_HORIZON_MS, limit=DUE_BATCH)
+            refs = {*listed.deliveries, *listed.events, *listed.operations}
+            if refs <= seen:
+                return
+            seen |= refs
+            self._send_due(listed)
+            if not self._has_time("due"):
+                self.counts["due_cut_off"] += 1
+                return
+
+    def _send_due(self, listed: Due) -> None:
         """Sends what is due within the next minute, then looks for it again 15 minutes later.
 
         The entry leaves `due` with the result of the attempt. A crash between sending and moving
         the entry sends a duplicate, which the claim turns away.
         """
         now_ms = self._clock.now_ms()
-        listed = self._scan.due(now_ms + DUE_HORIZON_MS, limit=DUE_BATCH)
         self._look_at_due_events(listed.events, now_ms)
         self.counts["operations_sent_again"] += self._operations.send_again(listed.operations)
         found = self._ledger.deliveries(listed.deliveries) if listed.deliveries else {}
-        due = [r for r in found.values() if (r.due_ms or 0) <= now_ms + DUE_HORIZON_MS]
-        due = [r for r in due if r.due_ms is not None]
-        known = self._ledger.events({(r.project_id, r.event_id) for r in due})
+        due = [
+            record
+            for record in found.values()
+            if record.due_ms is not None and record.due_ms <= now_ms + DUE_HORIZON_MS
+        ]
+        known = self._ledger.events({(r.project_id, r.event_id) for r in due}) if due else {}
         events = {one: event for one, event in known.items() if not event.has_expired(now_ms)}
         sends: list[tuple[Task, int]] = []
         writes = []
         for record in due:
             event = events.get(record.event_id)
             if event is not None and record.status not in DELIVERY_ENDS:
-                self._saw_waiting(record.next_attempt_ms or now_ms)
-                sends.append((_next_task(event, record), queue_delay(record, now_ms)))
-            again = None if event is None else now_ms + DUE_AGAIN_MS
-            moved = replace(record, due_ms=again)
-            after = moved.written(now_ms=now_ms, token=self._chance.token())
-            writes.append(Write(after, record))
-        self._deliver_queue.send([(t, d) for t, d in sends if isinstance(t, DeliverTaskV1)])
+                self._repair.saw_waiting(record.next_attempt_ms or now_ms)
+                sends.append((next_task(event, record), queue_delay(record, now_ms)))
+            writes.append(self._moved(record, None if event is None else now_ms + DUE_AGAIN_MS))
+        self._deliver_queue.send(sends)
         if writes:
             self._ledger.write(writes)
         self.counts["due_sent"] += len(sends)
+
+    def _moved(self, record: DeliveryRecord, due_ms: int | None) -> Write:
+        moved = replace(record, due_ms=due_ms)
+        now_ms, token = self._clock.now_ms(), self._chance.token()
+        return Write(moved.written(now_ms=now_ms, token=token), record)
 
     def _look_at_due_events(self, refs: list[tuple[ProjectId, EventId]], now_ms: int) -> None:
         """Events that were replayed, or were under way when the audit saw them last.
@@ -155,15 +224,15 @@ class Sweep:
         """
         found = self._ledger.events(refs) if refs else {}
         due = [e for e in found.values() if e.due_ms is not None and e.due_ms <= now_ms]
+        go_on = self._repair.run([event for event in due if not event.has_expired(now_ms)])
         writes = []
         for event in due:
-            goes_on = not event.has_expired(now_ms) and self._repair(event)
             self._roll_up.keep(event)
-            writes.append(self._look_again(event, now_ms + DUE_AGAIN_MS if goes_on else None))
+            writes.append(self._again(event, now_ms + DUE_AGAIN_MS if event.id in go_on else None))
         if writes:
             self._ledger.write(writes)  # a write that loses is tried by the next round
 
-    def _look_again(self, event: EventRecord, due_ms: int | None) -> Write:
+    def _again(self, event: EventRecord, due_ms: int | None) -> Write:
         token = self._chance.token()
         after = replace(event, due_ms=due_ms, version=event.version + 1, write_token=token)
         return Write(after, event)
@@ -173,25 +242,56 @@ class Sweep:
     def _audit(self, name: str, age_ms: int, *, is_last: bool) -> None:
         """Looks at every event that reached this age since the last look.
 
-        What the last look finds under way without a time of its own in `due` is listed there.
+        A window that a round could not finish is finished by the next ones, from its place on,
+        before a new one begins. What the last look finds under way without a time of its own in
+        `due` is listed there.
         """
         until = self._clock.now_ms() - age_ms
-        since = self._marks.mark(name)
-        since = until - FIRST_LOOK_BACK_MS if since is None else since
+        mark = self._marks.mark(name)
+        since = until - FIRST_LOOK_BACK_MS if mark is None else mark
+        place = _Place.parse(self._marks.place(name))
+        if place is not None:
+            until = place.until_ms
         if until <= since:
             return
-        for identifier in self._projects.list_projects():
+        for project, shard, after in self._lanes(place):
+            found = self._scan.events_in_shard(ProjectId(project), shard, since, until, after)
+            events = iter(found)
+            while chunk := list(islice(events, CHUNK)):
+                self._look_at(chunk, is_last=is_last)
+                if not self._has_time(name):
+                    self._pause(name, _Place(until, project, shard, chunk[-1].id))
+                    return
+            if not self._has_time(name):
+                self._pause(name, _Place(until, project, shard, None))
+                return
+        self._marks.set_mark(name, until)
+        if place is not None:
+            self._marks.set_place(name, "")
+
+    def _pause(self, name: str, place: _Place) -> None:
+        self.counts["audits_cut_off"] += 1
+        self._marks.set_place(name, str(place))
+
+    def _lanes(self, place: _Place | None) -> Iterator[tuple[str, int, EventId | None]]:
+        """Project, shard and the event to go on behind, in the order of ids; from the place on."""
+        for identifier in sorted(self._projects.list_projects()):
+            if place is not None and identifier < place.project:
+                continue
             project = self._projects.get_project(identifier)
             for shard in range(project.shards if project else 0):
-                events = self._scan.events_in_shard(ProjectId(identifier), shard, since, until)
-                for event in events:
-                    self.counts["audited"] += 1
-                    goes_on = self._repair(event)
-                    if is_last:
-                        self._roll_up.keep(event)
-                    if goes_on and is_last:
-                        self._list_as_due(event)
-        self._marks.set_mark(name, until)
+                if place is None or (identifier, shard) > (place.project, place.shard):
+                    yield identifier, shard, None
+                elif shard == place.shard and place.after is not None:
+                    yield identifier, shard, place.after
+
+    def _look_at(self, events: Sequence[EventRecord], *, is_last: bool) -> None:
+        self.counts["audited"] += len(events)
+        go_on = self._repair.run(events)
+        for event in events if is_last else ():
+            self._roll_up.keep(event)
+            if event.id in go_on:
+                self._list_as_due(event)
 
     def _list_as_due(self, event: EventRecord) -> None:
         """The event may have changed meanwhile; who wrote last does not matter."""
@@ -201,89 +301,5 @@ class Sweep:
             if now is None or now.due_ms is not None:
                 return
             due_ms = self._clock.now_ms() + DUE_AGAIN_MS
-            if isinstance(self._ledger.write([self._look_again(now, due_ms)])[0], Written):
+            if isinstance(self._ledger.write([self._again(now, due_ms)])[0], Written):
                 return
-
-    def _repair(self, event: EventRecord) -> bool:
-        """Sends what nothing moves; whether something is under way that only this looks for.
-
-        Of an event that was replayed the status follows from the latest round alone: earlier
-        rounds may be under way when it is at its end.
-        """
-        if event.status is EventStatus.ACCEPTED:
-            self._match_queue.send([(match_task(event, event.packed), 0)])
-            self.counts["match_sent_again"] += 1
-            self._saw_waiting(event.updated_ms)
-            return False
-        if event.status is not EventStatus.DELIVERING and not self._was_replayed(event):
-            return False
-        stuck, unwatched = self._under_way(event)
-        if stuck:
-            self._deliver_queue.send([(task, 0) for task in stuck])
-            self.counts["deliver_sent_again"] += len(stuck)
-            self._saw_waiting(event.updated_ms)
-        if event.status is EventStatus.DELIVERING:
-            self.counts["rolled_up"] += len(self._roll_up.run([(event.project_id, event.id)]))
-        return unwatched
-
-    def _was_replayed(self, event: EventRecord) -> bool:
-        """Whether its plan has more than one round; the last one stands at its end."""
-        plan = event.plan
-        if event.plan_pages:
-            plan = self._payloads.plan_page(event, event.plan_pages - 1)
-        return bool(plan) and plan[-1].replay > 0
-
-    def _saw_waiting(self, since_ms: int) -> None:
-        """`oldest_waiting_s` is how long the oldest of all that was found has waited."""
-        seconds = (self._clock.now_ms() - since_ms) // 1000
-        self.counts["oldest_waiting_s"] = max(self.counts["oldest_waiting_s"], seconds)
-
-    def _under_way(self, event: EventRecord) -> tuple[list[DeliverTaskV1], bool]:
-        """The messages of deliveries that nothing moves (unborn, lease run out, retry overdue),
-        and whether any delivery is under way without a time of its own in `due`."""
-        now_ms = self._clock.now_ms()
-        stuck: list[DeliverTaskV1] = []
-        unwatched = False
-        for plan in _chunks(planned(event, self._payloads)):
-            ids = {_id(event, p): p for p in plan}
-            found = self._ledger.deliveries((event.project_id, i) for i in ids)
-            for identifier, one in ids.items():
-                record = found.get(identifier)
-                if record is None:
-                    stuck.append(deliver_task(event, one, event.packed))
-                elif is_stuck(record, now_ms):
-                    stuck.append(_next_task(event, record))
-                elif record.status in DELIVERY_ENDS or record.due_ms is not None:
-                    continue
-                unwatched = True
-        return stuck, unwatched
-
-
-def is_stuck(record: DeliveryRecord, now_ms: int) -> bool:
-    """Whether nothing will move this delivery unless it is sent again."""
-    if record.status is DeliveryStatus.DELIVERING:
-        return record.lease_until_ms is None or record.lease_until_ms + LATE_MS < now_ms
-    if record.status in {DeliveryStatus.PENDING, DeliveryStatus.RETRYING} and not record.due_ms:
-        late_ms = LATE_ON_SLOW_LANE_MS if record.waiting_for == "slow_lane" else LATE_MS
-        return (record.next_attempt_ms or 0) + late_ms < now_ms
-    return False
-
-
-def _next_task(event: EventRecord, record: DeliveryRecord) -> DeliverTaskV1:
-    plan = PlannedDelivery(record.endpoint_id, record.matched_by, record.replay)
-    return deliver_task(event, plan, event.packed, next_number(record))
-
-
-def _id(event: EventRecord, plan: PlannedDelivery) -> DeliveryId:
-    return delivery_id(event.ulid, bare(plan.endpoint_id), plan.replay)
-
-
-def _chunks(plan: Iterable[PlannedDelivery]) -> Iterator[list[PlannedDelivery]]:
-    chunk: list[PlannedDelivery] = []
-    for one in plan:
-        chunk.append(one)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

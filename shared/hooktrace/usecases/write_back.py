@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from hooktrace.domain.deliveries import DeliveryRecord, next_number
 from hooktrace.domain.delivery_steps import DEAD_LETTER, end_without_attempt
 from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.events import INLINE_PAYLOAD_BYTES, EventRecord, PlannedDelivery
 from hooktrace.domain.ids import bare, delivery_id
 from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, OperateTaskV1, Task, decode
 from hooktrace.domain.retention import expires_event_s, expires_open_s
-from hooktrace.domain.states import EventStatus, check_event
+from hooktrace.domain.states import DeliveryStatus, EventStatus, check_event
 from hooktrace.ports import Chance, Clock, Ledger, Payloads, Write, Written
 from hooktrace.usecases.cached_projects import ProjectSource
 from hooktrace.usecases.delivery_jobs import unborn_record
 from hooktrace.usecases.match_events import as_ingested
 from hooktrace.usecases.watch_operations import WatchOperations
-
-READS = 20
-"""So many times one round reads from each queue, at most."""
 
 
 class DeadLetters(Protocol):
@@ -56,8 +54,9 @@ class WriteBackLetters:
         self._clock = clock
         self._chance = chance
 
-    def run(self) -> Counter[str]:
-        """Reads each queue until nothing new comes; answers what was found. Raises Unavailable.
+    def run(self, has_time: Callable[[], bool]) -> Counter[str]:
+        """Reads each queue until nothing new comes, or there is no more time; answers what was
+        found. Raises Unavailable.
 
         A letter is deleted after its trace is written. One that names nothing stays where it is,
         for the alarm and for a person to read, and keeps no other from being read.
@@ -65,7 +64,7 @@ class WriteBackLetters:
         counts: Counter[str] = Counter()
         for queue in self._queues:
             seen: set[str] = set()
-            for _ in range(READS):
+            while has_time():
                 fresh = [letter for letter in queue.receive() if letter[1] not in seen]
                 if not fresh:
                     break
@@ -95,6 +94,8 @@ class WriteBackLetters:
         record = self._ledger.deliveries([(task.project_id, identifier)]).get(identifier)
         if record is None:
             return self._write_back_unborn(task)
+        if _goes_on(record, task):
+            return True
         ended = end_without_attempt(record, DEAD_LETTER, now_ms=now_ms, token=token)
         return ended is None or self._is_written(Write(ended, record))
 
@@ -149,3 +150,10 @@ class WriteBackLetters:
 
     def _is_written(self, write: Write) -> bool:
         return isinstance(self._ledger.write([write])[0], Written)
+
+
+def _goes_on(record: DeliveryRecord, task: DeliverTaskV1) -> bool:
+    """Whether the attempt that the letter asked for is over, and a later one is ahead: another
+    message moves the delivery on, and this one was one too many."""
+    waits = record.status in {DeliveryStatus.PENDING, DeliveryStatus.RETRYING}
+    return waits and task.attempt < next_number(record)
