@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Protocol
 
 from hooktrace.domain.deliveries import DeliveryRecord
+from hooktrace.domain.errors import IllegalTransition
 from hooktrace.domain.events import EventRecord
 from hooktrace.domain.ids import EventId, ProjectId
 from hooktrace.domain.messages import Task
@@ -224,7 +225,7 @@ class Sweep:
         """
         found = self._ledger.events(refs) if refs else {}
         due = [e for e in found.values() if e.due_ms is not None and e.due_ms <= now_ms]
-        go_on = self._repair.run([event for event in due if not event.has_expired(now_ms)])
+        go_on = self._repaired([event for event in due if not event.has_expired(now_ms)])
         writes = []
         for event in due:
             self._roll_up.keep(event)
@@ -287,11 +288,21 @@ class Sweep:
 
     def _look_at(self, events: Sequence[EventRecord], *, is_last: bool) -> None:
         self.counts["audited"] += len(events)
-        go_on = self._repair.run(events)
+        go_on = self._repaired(events)
         for event in events if is_last else ():
             self._roll_up.keep(event)
             if event.id in go_on:
                 self._list_as_due(event)
+
+    def _repaired(self, events: Sequence[EventRecord]) -> set[EventId]:
+        """One event that is a bug of ours, and can't be repaired, takes no others along."""
+        try:
+            return self._repair.run(events)
+        except IllegalTransition:
+            if len(events) == 1:
+                self.counts["unrepairable"] += 1
+                return set()
+            return {found for event in events for found in self._repaired([event])}
 
     def _list_as_due(self, event: EventRecord) -> None:
         """The event may have changed meanwhile; who wrote last does not matter."""

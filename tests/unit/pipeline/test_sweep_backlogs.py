@@ -10,8 +10,11 @@ import pytest
 
 from hooktrace.adapters.items import DUE_SHARDS, hash_shard
 from hooktrace.adapters.memory.queue import MemoryQueue
-from hooktrace.domain.messages import DeliverTaskV1, Task, encode
+from hooktrace.domain.errors import IllegalTransition
+from hooktrace.domain.events import EventRecord
+from hooktrace.domain.messages import Task
 from hooktrace.domain.states import DeliveryStatus
+from hooktrace.usecases.roll_up_events import RollUpEvents
 from hooktrace.usecases.sweep import DUE_BATCH, ROUND_MS, SHARES
 from tests.world import World
 
@@ -142,8 +145,30 @@ def test_the_second_look_comes_though_the_first_never_gets_done(world: World) ->
     assert world.ledger.place("second") or world.ledger.mark("second")
 
 
-def letter(task: DeliverTaskV1) -> Any:
-    return encode(task)
+def test_an_event_that_cannot_be_repaired_takes_no_other_along(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.sweep()
+    world.subscription(world.endpoint())
+    events = [world.ingest().id for _ in range(40)]
+    world.match_once()
+    world.match_queue.messages.clear()
+    world.deliver_queue.messages.clear()
+    run = RollUpEvents.run
+
+    def broken(self: RollUpEvents, refs: Any) -> list[EventRecord]:
+        refs = list(refs)
+        if any(event == events[0] for _, event in refs):
+            raise IllegalTransition("succeeded -> accepted")
+        return run(self, refs)
+
+    monkeypatch.setattr(RollUpEvents, "run", broken)
+    world.clock.advance(200)
+    counts = world.sweep()
+    assert counts["unrepairable"] == 1
+    sent = {message.body for message in world.deliver_queue.messages}
+    waiting = {message.body for message in world.match_queue.messages}
+    assert len(sent) + len(waiting) == 40
 
 
 def test_a_letter_of_an_attempt_that_is_over_does_not_end_its_delivery_like_fc_60(
