@@ -216,10 +216,12 @@ def test_an_exception_shows_no_secret(leaks: Leaks) -> None:
     world.fetcher.script = [{"access_token": TOKEN}]
     leaks.event("bug")
     world.match_once()
-    with pytest.raises(RuntimeError) as caught:
-        world.deliver_once()
-    shown = "".join(traceback.format_exception(caught.value))
+    answers = world.deliver_once()
+    assert "RuntimeError" in repr(answers)
     request = world.sender.requests[-1]
+    with pytest.raises(RuntimeError) as caught:
+        world.authorized.send(request)
+    shown = "".join(traceback.format_exception(caught.value)) + repr(answers)
     shown += f"{request!r} {request.credentials!r}"
     stored = world.registry.endpoints.get_endpoint(leaks.project, leaks.endpoints["bug"])
     shown += repr(stored) + repr(world.authorized) + repr(world.vault)

@@ -121,6 +121,17 @@ def test_fc_25_a_2xx_with_a_broken_body_is_success(send, receiver, name) -> None
     assert len(receiver.requests()) == 1
 
 
+NO_URLS = ["http://[::1", "http://x:port/", "http://\xff\xfe/", "//", "", "http://a:99999999/"]
+
+
+@pytest.mark.parametrize("to", NO_URLS)
+def test_fc_23_a_redirect_to_what_is_no_url_is_an_answer_like_any_other(send, receiver, to) -> None:
+    receiver.behave("/in", Step(status=302, headers=(("Location", to),)))
+    result = send("/in")
+    assert (result.outcome, result.status) == (AttemptOutcome.HTTP_ERROR, 302)
+    assert len(receiver.requests()) == 1
+
+
 CONTRADICTIONS = [
     b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nhello",
     b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nhello",
@@ -138,6 +149,50 @@ def test_a_2xx_with_contradictory_framing_is_success_too(send, receiver, raw) ->
     assert result.response_body in {"", "hello"}
 
 
+MALFORMED_LINES = [
+    b"X-A : space before the colon",
+    b"no colon here",
+    b": no name",
+    "X-\u00c9: beyond ASCII".encode(),
+    b"X-A: nul\x00",
+    b"X-A: bare\rreturn",
+    b"X A: space in the name",
+    b" X-A: folded onto nothing",
+    b"Set-Cookie : sid=s3cret",
+]
+
+
+@pytest.mark.parametrize("line", MALFORMED_LINES)
+@pytest.mark.parametrize("before", [b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"])
+def test_fc_25_a_2xx_with_a_malformed_header_is_success_too(send, receiver, line, before) -> None:
+    head = b"HTTP/1.1 200 OK\r\n" + line + b"\r\nX-Request-Id: 7\r\nContent-Length: 5\r\n\r\n"
+    receiver.behave("/in", Step(kind="raw", body=before + head + b"hello"))
+    result = send("/in")
+    assert (result.outcome, result.status) == (AttemptOutcome.SUCCESS, 200)
+    assert "the headers before it are malformed" in result.reason
+    assert dict(result.response_headers)["x-request-id"] == "7"
+    assert result.response_body in {"", "hello"}
+    assert "s3cret" not in repr(result)
+
+
+def test_fc_25_a_malformed_trailer_is_not_quoted(send, receiver) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"
+    trailer = b"Set-Cookie sid=s3cret" + b"x" * 50_000
+    receiver.behave("/in", Step(kind="raw", body=head + trailer + b"\r\n\r\n"))
+    result = send("/in")
+    assert (result.outcome, result.response_body) == (AttemptOutcome.SUCCESS, "hello")
+    assert len(result.reason) < 200
+    assert "s3cret" not in repr(result)
+
+
+def test_a_switch_of_protocols_is_refused_in_words(send, receiver) -> None:
+    raw = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"
+    receiver.behave("/in", Step(kind="raw", body=raw))
+    result = send("/in")
+    assert (result.outcome, result.status) == (AttemptOutcome.PROTOCOL_ERROR, None)
+    assert result.reason == "The answer is 101 Switching Protocols, which nobody asked for."
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -145,7 +200,8 @@ def test_a_2xx_with_contradictory_framing_is_success_too(send, receiver, raw) ->
         b"hello",
         b"HTTP/2 200\r\n\r\n",
         b"HTTP/1.1 abc OK\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nno colon here\r\n\r\n",
+        b"HTTP/1.1  200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"\r\nHTTP/1.1 200 OK\r\n\r\n",
         b"\x16\x03\x01\x00\x05hello\r\n\r\n",
         b"x" * 200_000,
         b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 200_000 + b"\r\n\r\n",
@@ -193,7 +249,11 @@ def test_fc_26_the_record_is_cut_at_1_kb_between_characters(send, receiver) -> N
     assert result.response_truncated
 
 
-def test_retry_after_is_given_raw(send) -> None:
+def test_retry_after_is_given_raw(send, receiver) -> None:
+    twice = (("Retry-After", "10"), ("Retry-After", "20"))
+    receiver.behave("/twice", Step(status=503, headers=twice))
+    result = send("/twice")
+    assert result.retry_after == dict(result.response_headers)["retry-after"] == "10"
     assert send("/retry-after/429/30").retry_after == "30"
     assert send("/status/503").retry_after is None
 

@@ -142,12 +142,23 @@ def test_fc_30_no_cookie_is_kept(send, receiver: Receiver) -> None:
     assert all(request.header("Cookie") is None for request in receiver.requests())
 
 
-def test_fc_30_a_cookie_of_an_unfinished_head_is_not_recorded(send, receiver) -> None:
-    raw = b"HTTP/1.1 500 Oops\r\nSet-Cookie: sid=s3cret\r\nX-Half"
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r"])
+def test_fc_30_a_cookie_of_an_unfinished_head_is_not_recorded(send, receiver, end) -> None:
+    raw = end.join([b"HTTP/1.1 500 Oops", b"Set-Cookie: sid=s3cret", b"X-Half"])
     receiver.behave("/in", Step(kind="raw", body=raw))
     result = send("/in")
     assert result.outcome is AttemptOutcome.CONNECTION_ERROR
     assert result.response_body == "HTTP/1.1 500 Oops"
+    assert "s3cret" not in repr(result)
+
+
+@pytest.mark.parametrize("start", [b"ICY 200 OK", b" HTTP/1.1 500 Oops", b"\r\nHTTP/1.1 200 OK"])
+def test_fc_30_a_cookie_of_what_is_no_http_is_not_recorded(send, receiver, start) -> None:
+    raw = start + b"\r\nset-cookie: sid=s3cret\r\n\r\nhello"
+    receiver.behave("/in", Step(kind="raw", body=raw))
+    result = send("/in")
+    assert result.outcome is AttemptOutcome.PROTOCOL_ERROR
+    assert start.strip().decode() in result.response_body
     assert "s3cret" not in repr(result)
 
 

@@ -184,6 +184,27 @@ def test_fc_40_the_worker_died_after_the_post(world: World) -> None:
     assert len(world.sender.requests) == 2
 
 
+def test_fc_60_a_request_that_our_own_code_fails_at_takes_no_neighbour_along(world: World) -> None:
+    urls = [f"http://127.0.0.1:{port}/hook" for port in (8001, 8002, 8003)]
+    for url in urls:
+        world.subscription(world.endpoint(url))
+    world.sender.script[urls[1]] = [ValueError("of no kind that the sender knows")]
+    event = world.ingest()
+    world.match_once()
+    answers = world.deliver_once()
+    (broken,) = [one for one in answers if isinstance(one, PutBack)]
+    assert broken.why.startswith("the request broke off: ValueError in send, line ")
+    statuses = sorted(one.status for one in world.trace(event).deliveries)
+    assert statuses == ["delivering", "succeeded", "succeeded"]
+    world.run_for(3600, step=10)
+    assert [r.url for r in world.sender.requests].count(urls[0]) == 1
+    trace = world.trace(event)
+    (failed,) = [one for one in trace.deliveries if one.status is DeliveryStatus.FAILED]
+    assert failed.reason == "dead_letter_deliver"
+    assert {a.outcome for a in failed.attempts} == {AttemptOutcome.WORKER_LOST}
+    assert trace.event.status is EventStatus.PARTIAL
+
+
 def test_a_late_result_fills_in_its_own_attempt_and_ends_the_delivery(world: World) -> None:
     endpoint = world.endpoint(retry_schedule=(600,))
     world.subscription(endpoint)

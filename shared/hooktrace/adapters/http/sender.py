@@ -1,14 +1,13 @@
 """Makes one HTTP request of a delivery and says what came of it.
 
-httpx over httpcore, with everything taken out that would steer or repeat a request: no proxies or
-netrc from the environment, no cookies, no redirects, no retries, no kept connections, no
-decompression. One deadline bounds name lookup, connect, TLS, request, headers and body together.
+httpx's transport over httpcore, without httpx's client, which would steer or repeat a request: no
+proxies or netrc from the environment, no cookies, no redirects, no retries, no kept connections, no
+decompression. (The client reads `Location` even when it does not follow it, and raises for one that
+is no URL.) One deadline bounds name lookup, connect, TLS, request, headers and body together.
 """
 
 from __future__ import annotations
 
-import http.cookiejar
-import logging
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -73,9 +72,6 @@ _OURS = frozenset(
 )
 """Headers that only the sender sets, whatever the request names."""
 
-# httpx logs a line with the URL for every request; the ledger is the trace, the log need not be.
-logging.getLogger("httpx").setLevel(logging.WARNING)
-
 
 class HttpSender:
     """Sends requests to endpoints; safe to use from many threads at once.
@@ -96,16 +92,11 @@ class HttpSender:
     ) -> None:
         self._allow_loopback = allow_loopback
         self._monotonic = monotonic
-        self._client = httpx.Client(
-            transport=AttemptTransport(
-                resolve=resolve,
-                connect=connect,
-                trust=Trust(extra_ca_file),
-                allow_loopback=allow_loopback,
-            ),
-            trust_env=False,
-            follow_redirects=False,
-            cookies=_NoCookies(),
+        self._transport = AttemptTransport(
+            resolve=resolve,
+            connect=connect,
+            trust=Trust(extra_ca_file),
+            allow_loopback=allow_loopback,
         )
 
     def send(self, request: OutgoingRequest) -> SendResult:
@@ -129,7 +120,7 @@ class HttpSender:
             extensions={EXCHANGE: exchange},
         )
         try:
-            answer = self._client.send(outgoing, stream=True, auth=None)
+            answer = self._transport.handle_request(outgoing)
         except AttemptFailed as failure:
             return RawAnswer(_without_status(failure, exchange))
         except OSError as error:
@@ -140,14 +131,7 @@ class HttpSender:
 
     def close(self) -> None:
         """Lets the client go. There are no kept connections to close."""
-        self._client.close()
-
-
-class _NoCookies(http.cookiejar.CookieJar):
-    """A jar that takes nothing: what one endpoint sets is never shown to another."""
-
-    def extract_cookies(self, response: object, request: object) -> None:
-        """Leaves the answer's cookies where they are."""
+        self._transport.close()
 
 
 def _headers(request: OutgoingRequest, target: Target) -> list[tuple[bytes, bytes]]:
@@ -171,9 +155,11 @@ def _bytes(text: str) -> bytes:
 
 def _without_status(failure: AttemptFailed, exchange: Exchange) -> SendResult:
     came = bytes(exchange.received)
+    # Cookies are no business of the record, in no kind of head.
     if came.startswith(b"HTTP/"):
-        # The rest of a head may hold cookies, which are no business of the record.
         came = came.splitlines()[0]
+    elif (cookie := came.lower().find(b"set-cookie")) >= 0:
+        came = came[:cookie]
     return SendResult(
         failure.outcome,
         failure.reason,
@@ -236,18 +222,19 @@ def _with_status(answer: httpx.Response, exchange: Exchange) -> RawAnswer:
         fault = f"{fault}, and " if fault else ""
         fault += f"its body is marked as {shown}-encoded and recorded as it arrived"
     succeeded = 200 <= answer.status_code <= 299
+    headers = _recorded_headers(answer)
     result = SendResult(
         AttemptOutcome.SUCCESS if succeeded else AttemptOutcome.HTTP_ERROR,
         "" if succeeded and not fault else _sentence(answer, fault),
         status=answer.status_code,
-        response_headers=_recorded_headers(answer),
+        response_headers=headers,
         response_body=printable(body.start, cut=body.seen > len(body.start)),
         response_body_bytes=body.seen,
         response_truncated=bool(body.fault) or body.seen > len(body.start),
         address=exchange.address,
         duration_ms=exchange.duration_ms(),
         parts_ms=exchange.parts_ms,
-        retry_after=_recorded(answer.headers.get("retry-after")),
+        retry_after=dict(headers).get("retry-after"),
     )
     return RawAnswer(result, body.read)
 
@@ -270,7 +257,3 @@ def _recorded_headers(answer: httpx.Response) -> tuple[tuple[str, str], ...]:
         if low in _RECORDED_HEADERS and low not in found:
             found[low] = printable(value[:_RECORDED_VALUE_BYTES])
     return tuple(found.items())
-
-
-def _recorded(value: str | None) -> str | None:
-    return None if value is None else printable(value.encode()[:_RECORDED_VALUE_BYTES])

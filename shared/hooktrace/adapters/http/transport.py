@@ -26,7 +26,10 @@ BODY_SECONDS = 1.0
 """How long an answer's body is read once its status is known."""
 SHOWN_BYTES = 60
 """How much of the first line of an answer that is not HTTP is shown in the reason."""
-_HEAD = re.compile(rb"HTTP/1\.[01] ([2-5][0-9]{2})(?: [^\r\n]*)?\r?\n(.*?\r?\n|)\r?\n", re.DOTALL)
+_HEAD = re.compile(
+    rb"HTTP/[0-9]\.[0-9] ([2-9][0-9]{2})(?: ([^\r\n]*))?\r?\n(.*?\r?\n|)\r?\n", re.DOTALL
+)
+_SWITCHES = re.compile(rb"HTTP/1\.[01] 101[ \r\n]")
 _INTERIM = re.compile(rb"HTTP/1\.[01] 1[0-9]{2}[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n")
 _HEADER_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n\x00]*?)[ \t]*")
 
@@ -91,7 +94,9 @@ class _Body(httpx.SyncByteStream):
         try:
             yield from self._answer.iter_stream()
         except httpcore.RemoteProtocolError as error:
-            raise AttemptFailed(AttemptOutcome.PROTOCOL_ERROR, str(error)) from error
+            # What follows are the bytes in question: of any length, and perhaps of a cookie.
+            words = str(error).split(": bytearray(", 1)[0]
+            raise AttemptFailed(AttemptOutcome.PROTOCOL_ERROR, words) from error
 
     def close(self) -> None:
         self._connection.close()
@@ -100,7 +105,7 @@ class _Body(httpx.SyncByteStream):
 def _despite(error: httpcore.RemoteProtocolError, exchange: Exchange) -> httpx.Response:
     """What an answer that the parser refuses still says; raises AttemptFailed if it says nothing.
 
-    A complete head whose lines are all headers has told its status, even when its framing
+    A complete head has told its status, even when some of its lines are no headers or its framing
     (Content-Length, Transfer-Encoding) contradicts itself: a 2xx must not be sent again for that.
     """
     received = bytes(exchange.received)
@@ -108,28 +113,35 @@ def _despite(error: httpcore.RemoteProtocolError, exchange: Exchange) -> httpx.R
         reason = f"{exchange.address} closed the connection without a byte of an answer."
         raise AttemptFailed(AttemptOutcome.CONNECTION_ERROR, reason) from error
     final = received
-    while (interim := _INTERIM.match(final)) is not None:
+    while (interim := _INTERIM.match(final)) is not None and _SWITCHES.match(final) is None:
         final = final[interim.end() :]
     head = _HEAD.match(final)
-    lines = [] if head is None else [_HEADER_LINE.fullmatch(x) for x in head[2].splitlines()]
-    headers = [(line[1], line[2]) for line in lines if line is not None]
-    if head is not None and len(headers) == len(lines):
+    if head is not None:
+        lines = [_HEADER_LINE.fullmatch(line) for line in head[3].splitlines()]
+        headers = [(line[1], line[2]) for line in lines if line is not None]
+        is_whole = len(headers) == len(lines) and b"\0" not in (head[2] or b"")
+        fault = "its length is contradictory" if is_whole else "the headers before it are malformed"
         exchange.head_is_read(0.0)
-        return httpx.Response(int(head[1]), headers=headers, stream=_Rest(final[head.end() :]))
+        rest = _Rest(final[head.end() :], fault)
+        return httpx.Response(int(head[1]), headers=headers, stream=rest)
+    if _SWITCHES.match(final):
+        reason = "The answer is 101 Switching Protocols, which nobody asked for."
+        raise AttemptFailed(AttemptOutcome.PROTOCOL_ERROR, reason) from error
     if exchange.ended and received.startswith(b"HTTP/1."):
         reason = f"{exchange.address} closed the connection in the middle of its headers."
         raise AttemptFailed(AttemptOutcome.CONNECTION_ERROR, reason) from error
-    begins = printable(received.split(b"\n", 1)[0][:SHOWN_BYTES], cut=True)
-    reason = f"The answer is not valid HTTP/1.1. It begins with: {begins}"
+    begins = printable(received.split(b"\n", 1)[0].rstrip(b"\r")[:SHOWN_BYTES], cut=True)
+    reason = f"The answer is not valid HTTP/1.1. It begins with: {begins or 'an empty line'}"
     raise AttemptFailed(AttemptOutcome.PROTOCOL_ERROR, reason) from error
 
 
 class _Rest(httpx.SyncByteStream):
-    """What had arrived behind a head of contradictory framing."""
+    """What had arrived behind a head that the parser refused, and why it did."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, fault: str) -> None:
         self._data = data
+        self._fault = fault
 
     def __iter__(self) -> Iterator[bytes]:
         yield self._data
-        raise AttemptFailed(AttemptOutcome.PROTOCOL_ERROR, "its length is contradictory")
+        raise AttemptFailed(AttemptOutcome.PROTOCOL_ERROR, self._fault)
