@@ -22,6 +22,7 @@ from hooktrace.api.http import (
     check_content_type,
     problem_for,
     read_query,
+    too_large,
 )
 from hooktrace.api.problems import problem_of
 from hooktrace.domain.errors import InvalidInput
@@ -35,7 +36,7 @@ from hooktrace.usecases.ingest_events import Accepted
 MAX_ITEMS = 100
 BATCH_BODY_BYTES = 5 * 1_048_576
 
-_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*([0-9]{1,4})\s*(?:$|[,;])", re.IGNORECASE)
+_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*([0-9]{1,300})\s*(?:$|[,;])", re.IGNORECASE)
 
 _DESCRIPTION = """Answers 202 when the event is stored and queued; the id in the answer leads to its
 trace at once. With `Idempotency-Key` the same request may be sent again for 24 hours: the answer
@@ -49,6 +50,9 @@ project as may wait at once do so already.
 
 class Wired(Protocol):
     """What the routes need."""
+
+    @property
+    def max_event_bytes(self) -> int: ...
 
     def ingest(
         self, news: Sequence[NewEvent], project_id: str
@@ -99,9 +103,9 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
                 "invalid_header",
                 "A batch has no `Idempotency-Key`; give each event its own `idempotency_key`.",
             )
-        context = _trace_context(request)
+        context, limit = _trace_context(request), wired().max_event_bytes
         read = [
-            _read(item, context)
+            _read(item, context, limit)
             for item in split_items(request.body, "events", max_items=MAX_ITEMS)
         ]
         if not read:
@@ -142,7 +146,10 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
             scope="write",
             operation_id="createEvents",
             summary="Accept up to 100 events",
-            description="Each event has its own result, in order; one bad event spoils none.",
+            description=(
+                "Each event has its own result, in order; one bad event spoils none. An event may "
+                "be as large as one that comes alone, the batch at most 5 MiB, unpacked."
+            ),
             tags=("Events",),
             body=NewBatch,
             responses={202: BatchAnswer},
@@ -165,7 +172,12 @@ def _trace_context(request: Request) -> tuple[str | None, str | None]:
     return traceparent, state if traceparent else None
 
 
-def _read(item: bytes, context: tuple[str | None, str | None]) -> NewEvent | InvalidInput:
+def _read(
+    item: bytes, context: tuple[str | None, str | None], limit: int
+) -> NewEvent | InvalidInput:
+    """The event of a batch: as large as one that comes alone, and no larger."""
+    if len(item) > limit:
+        return too_large(limit)
     try:
         return parse_new_event(item, in_batch=True, traceparent=context[0], tracestate=context[1])
     except InvalidInput as error:

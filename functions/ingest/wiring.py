@@ -41,6 +41,7 @@ class Wired:
     events: IngestEvents
     waiting: AwaitOutcome
     matching: RegistryMatching
+    max_event_bytes: int
 
     def _project(self, project_id: str) -> Project:
         project = self.projects.get_project(project_id)
@@ -106,4 +107,5 @@ def wired() -> Wired:
             ledger, TableWaiters(ledger_table, SystemChance(), names.max_waiters), clock
         ),
         matching=registry.matching,
+        max_event_bytes=names.max_body_bytes,
     )

@@ -24,7 +24,7 @@ from hooktrace.api.edge import Authenticate, GatewayHandler, make_handler
 from hooktrace.api.etags import check_if_match, is_not_modified, version_tag
 from hooktrace.api.exchange import Handler, RawJson, Request, Response, Route, Shape
 from hooktrace.api.inputs import check_content_type, read_json, read_object, read_query, validate
-from hooktrace.api.payload import encode_json
+from hooktrace.api.payload import encode_json, too_large
 from hooktrace.api.problems import problem_for, refusal_status
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "read_object",
     "read_query",
     "refusal_status",
+    "too_large",
     "validate",
     "version_tag",
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from hooktrace.api.exchange import Request, Response
 from hooktrace.domain.errors import (
@@ -21,6 +22,11 @@ from hooktrace.domain.errors import (
 CONTENT_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:hooktrace:problem:"
 RETRY_AFTER_SECONDS = 2
+MAX_FAULTS = 10
+MAX_TEXT = 500
+"""Characters of a detail, a pointer or a parameter. A name may be as long as the body that holds
+it; a hundred problems of a batch must still fit into what Lambda may answer (6 MB)."""
+MAX_MESSAGE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +128,10 @@ def problem(
         "type": TYPE_PREFIX + code,
         "title": kind.title,
         "status": kind.status,
-        "detail": detail,
+        "detail": _shown(detail, MAX_TEXT),
         "code": code,
     }
-    errors = [_entry(fault) for fault in faults]
+    errors = [_entry(fault) for fault in islice(faults, MAX_FAULTS)]
     if errors:
         body["errors"] = errors
     body["request_id"] = request_id
@@ -139,8 +145,15 @@ def problem_for(request: Request, code: str, detail: str, **more: object) -> Res
 
 
 def _entry(fault: Fault) -> dict[str, str]:
-    place = {"parameter": fault.parameter} if fault.parameter else {"pointer": fault.pointer}
-    return {**place, "code": fault.code, "message": fault.message}
+    name, text = ("parameter", fault.parameter) if fault.parameter else ("pointer", fault.pointer)
+    message = _shown(fault.message, MAX_MESSAGE)
+    return {name: _shown(text, MAX_TEXT), "code": fault.code, "message": message}
+
+
+def _shown(text: str, most: int) -> str:
+    """The text, cut with a mark where it repeats something long of the caller's."""
+    mark = "..."
+    return text if len(text) <= most + len(mark) else text[:most] + mark
 
 
 def refusal_status(error: HooktraceError) -> int:

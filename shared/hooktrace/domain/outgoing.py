@@ -17,9 +17,6 @@ UNAUTHORIZED = 401
 KEPT_BACK = frozenset(
     {
         "host",
-        "content-length",
-        "content-type",
-        "content-encoding",
         "transfer-encoding",
         "connection",
         "keep-alive",
@@ -38,12 +35,14 @@ KEPT_BACK = frozenset(
         "idempotency-key",
     }
 )
-"""Producer headers that filters see but that are not passed on: they are about the hop."""
+_KEPT_BACK_PREFIXES = ("content-", "webhook-", "hooktrace-", "x-forwarded-")
+"""Producer headers that filters see but that are not passed on: they are about the hop, or about
+the body that the producer sent, which is not the one that we send."""
 
 
 def passes_on(name: str) -> bool:
     """Whether a producer's header (lower case) is sent to the endpoint."""
-    return name not in KEPT_BACK and not name.startswith(("webhook-", "hooktrace-", "x-forwarded-"))
+    return name not in KEPT_BACK and not name.startswith(_KEPT_BACK_PREFIXES)
 
 
 def outgoing_request(

@@ -106,6 +106,8 @@ def _host_and_port(authority: str) -> tuple[str, str | None]:
     split = _AUTHORITY.fullmatch(authority)
     if split is None:
         _invalid("The host of the URL is malformed.")
+    if ":" in (split[2] or ""):
+        _invalid("The host of the URL is malformed; an IPv6 address stands in brackets.")
     if not split[1]:
         _invalid("The URL has no host.")
     return split[1], split[2]

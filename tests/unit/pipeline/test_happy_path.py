@@ -86,6 +86,16 @@ def _moment(seconds: int) -> object:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def test_fc_14_headers_about_the_producers_body_are_not_passed_on(world: World) -> None:
+    world.subscription(world.endpoint())
+    digests = {"Content-MD5": "x", "Content-Digest": "x", "Content-Language": "x", "X-Kept": "x"}
+    world.ingest(headers=digests)
+    world.run()
+    (request,) = world.sender.requests
+    sent = {name for name, value in request.headers if value == "x"}
+    assert sent == {"x-kept"}
+
+
 @pytest.mark.parametrize("size", [10, 900, 60_000, 900_000])
 def test_payloads_of_every_size_arrive_whole(world: World, size: int) -> None:
     world.subscription(world.endpoint())

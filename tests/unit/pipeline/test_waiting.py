@@ -206,7 +206,8 @@ def test_when_the_slots_cannot_be_reached_nobody_waits_and_nobody_fails() -> Non
     assert waited == Waited(EventStatus.ACCEPTED, had_slot=False)
 
 
-def test_the_calls_say_that_they_did_not_wait() -> None:
+@pytest.mark.parametrize("wish", ["wait=20", "wait=86400", "respond-async, WAIT = 20"])
+def test_the_calls_say_that_they_did_not_wait(wish: str) -> None:
     api = WholeApi(World())
     project, tokens = api.project("busy")
     now_ms = api.world.clock.now_ms()
@@ -214,9 +215,7 @@ def test_the_calls_say_that_they_did_not_wait() -> None:
     while every.take(ProjectId(project), now_ms=now_ms, until_ms=now_ms + 60_000):
         pass
     event = {"type": "order.created", "data": {}}
-    posted = api.call(
-        "POST", "/v1/events", event, token=tokens["write"], headers={"prefer": "wait=20"}
-    )
+    posted = api.call("POST", "/v1/events", event, token=tokens["write"], headers={"prefer": wish})
     assert (posted.status, posted.json["status"]) == (202, "accepted")
     assert "preference-applied" not in posted.headers
     assert posted.headers["retry-after"] == "2"

@@ -88,6 +88,8 @@ MALFORMED = [
     "https://93.184.55330/",
     "https://[２６０６:4700::1111]/",
     "https://💩.example/",
+    "https://2606:4700::1111/",
+    "https://::1/",
     "https://hooks.example.com/" + "a" * 2048,
 ]
 
@@ -172,5 +174,7 @@ def test_the_loopback_exception_lets_nothing_else_through(url: str) -> None:
 def test_the_message_says_what_to_do() -> None:
     with pytest.raises(InvalidInput, match=r"^Write the address in its usual form: 93\.184"):
         parsed("https://0x5db8d822/")
+    with pytest.raises(InvalidInput, match=r"an IPv6 address stands in brackets"):
+        parsed("https://2606:4700::1111/")
     with pytest.raises(InvalidInput, match=r"carries 169\.254\.169\.254: link-local"):
         parsed("https://[64:ff9b::a9fe:a9fe]/")
