@@ -92,6 +92,19 @@ def parse_secret(text: str) -> Secret:
     raise _refusal("A secret starts with whsec_ (or whsk_ for Ed25519).")
 
 
+def check_new_secret(text: str) -> Secret:
+    """A secret that a caller brings along: it must be written as everybody writes it.
+
+    Base64 of the same bytes with further padding, or with bits beyond the last byte, is read here
+    but not by every receiver's library. Raises InvalidInput as `parse_secret` does.
+    """
+    secret = parse_secret(text)
+    written = text.partition("_")[2]
+    if base64.b64encode(_decoded(written)).decode("ascii") != written:
+        raise _refusal("After its prefix a secret is standard base64, padded to a multiple of 4.")
+    return secret
+
+
 def sign(secrets: Iterable[str], *, message_id: str, timestamp: int, body: bytes) -> str:
     """The value of `webhook-signature` for `body`: a signature for each secret, in their order.
 

@@ -12,7 +12,13 @@ from dataclasses import dataclass, field, replace
 
 from hooktrace.domain.errors import Fault, InvalidInput
 from hooktrace.domain.registry import Endpoint, Scheme, SigningSecret
-from hooktrace.domain.signing import SecretKind, new_key, new_secret, parse_secret, public_key
+from hooktrace.domain.signing import (
+    SecretKind,
+    check_new_secret,
+    new_key,
+    new_secret,
+    public_key,
+)
 
 KEY_BYTES = 32
 RandomBytes = Callable[[int], bytes]
@@ -85,7 +91,7 @@ def _key(given: str | None, random_bytes: RandomBytes) -> SigningSecret:
 
 def _check(text: str, kind: SecretKind, pointer: str, otherwise: str) -> None:
     try:
-        right = parse_secret(text).kind is kind
+        right = check_new_secret(text).kind is kind
     except InvalidInput as error:
         raise _refusal(pointer, error.message) from None
     if not right:

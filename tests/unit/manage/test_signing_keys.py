@@ -120,6 +120,8 @@ def test_each_scheme_has_its_own_most(room: Room) -> None:
         ("private_key", SECRET),
         ("private_key", "whsk_c2hvcnQ="),
         ("private_key", "whsk_no base64"),
+        ("secret", "whsec_" + "A" * 32 + "=="),  # further padding
+        ("secret", "whsec_" + "A" * 33 + "B=="),  # bits beyond the last byte
     ],
 )
 def test_keys_that_cannot_sign_are_refused_unrepeated(room: Room, field: str, value: str) -> None:
