@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import resource
 import socket
-from concurrent.futures import ThreadPoolExecutor
+import ssl
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
-from hooktrace.domain.attempts import AttemptOutcome
+from hooktrace.adapters.http import HttpSender
+from hooktrace.domain.attempts import AttemptOutcome, SendResult
 from tools.receiver import Step
+from tools.receiver.certificates import make_authority, make_certificate
 
 
 def test_fc_27_silence_is_a_timeout_at_the_deadline(send, receiver) -> None:
@@ -43,6 +49,45 @@ def test_fc_27_a_large_request_that_nobody_reads(send) -> None:
         result = send("", url=f"http://127.0.0.1:{port}/", body=bytes(20_000_000), timeout=0.5)
     assert result.outcome is AttemptOutcome.TIMEOUT
     assert result.reason == "No answer within 0.5 s: connected, still sending the request."
+
+
+@contextmanager
+def taken(send, folder, secured, body) -> Iterator[tuple[socket.socket, Future[SendResult]]]:
+    """A request under way to a server that has taken the connection and read nothing."""
+    authority = make_authority(folder)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*make_certificate(authority, "good", ("127.0.0.1",)))
+    trusting = HttpSender(allow_loopback=True, extra_ca_file=str(authority.file))
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        url = f"http{'s' * secured}://127.0.0.1:{server.getsockname()[1]}/"
+        future = pool.submit(send, "", url=url, body=body, timeout=9.0, sender=trusting)
+        plain, _ = server.accept()
+        with context.wrap_socket(plain, server_side=True) if secured else plain as connection:
+            yield connection, future
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["http", "https"])
+def test_fc_27_an_answer_to_a_request_that_nobody_reads_is_seen(send, tmp_path, secured) -> None:
+    with taken(send, tmp_path, secured, bytes(20_000_000)) as (connection, future):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nseen")
+        result = future.result(timeout=9)
+    assert (result.outcome, result.status) == (AttemptOutcome.SUCCESS, 200)
+    assert result.response_body == "seen"
+    assert result.duration_ms < 3000
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["http", "https"])
+def test_fc_27_a_slow_reader_gets_the_whole_request(send, tmp_path, secured) -> None:
+    body = bytes(range(256)) * 80_000
+    received = bytearray()
+    with taken(send, tmp_path, secured, body) as (connection, future):
+        time.sleep(1.2)
+        while len(received) < len(body) or not received.endswith(body[-256:]):
+            received += connection.recv(1 << 20)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        result = future.result(timeout=9)
+    assert (result.outcome, result.status) == (AttemptOutcome.SUCCESS, 200)
+    assert received.endswith(b"\r\n\r\n" + body)
 
 
 def test_fc_28_dripping_headers_end_at_the_deadline(send, receiver) -> None:

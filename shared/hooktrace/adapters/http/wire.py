@@ -24,6 +24,8 @@ Connect = Callable[[str, int, float], socket.socket]
 """Opens a TCP connection: address, port, seconds → socket. Raises OSError."""
 
 MAX_HEAD_BYTES = 64 * 1024
+STUCK_SECONDS = 0.5
+"""A request that makes no way for so long may have been answered already."""
 _READ_BYTES = 16 * 1024
 _WORDS = {
     errno.ECONNREFUSED: "refused the connection",
@@ -147,6 +149,7 @@ class Wire(httpcore.NetworkStream):
         self._sock = sock
         self._exchange = exchange
         self._explain = explain
+        self._early: bytes | None = None
 
     def start_tls(
         self,
@@ -177,20 +180,35 @@ class Wire(httpcore.NetworkStream):
         return self
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Sends all of `buffer`. A connection that breaks here may still hold an answer."""
+        """Sends all of `buffer`. A connection that breaks here may still hold an answer.
+
+        Some servers answer without reading the request: then the rest of it is not sent.
+        """
         exchange = self._exchange
         exchange.stage = Stage.SEND
         view = memoryview(buffer)
         while view:
-            self._sock.settimeout(exchange.remaining())
+            self._sock.settimeout(min(exchange.remaining(), STUCK_SECONDS))
             try:
                 sent = self._sock.send(view)
             except TimeoutError:
-                raise exchange.timed_out() from None
+                self._take_early_answer()
+                continue
             except OSError as error:
                 raise httpcore.WriteError(str(error)) from error
             view = view[sent:]
         exchange.stage = Stage.WAIT
+
+    def _take_early_answer(self) -> None:
+        """Raises httpcore.WriteError, after which the answer is read, if there is one."""
+        self._sock.settimeout(0.0)
+        try:
+            self._early = self._sock.recv(_READ_BYTES)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError as error:
+            raise httpcore.WriteError(str(error)) from error
+        raise httpcore.WriteError("the answer came before the end of the request")
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """The next bytes of the answer; empty when the other side has closed."""
@@ -200,7 +218,10 @@ class Wire(httpcore.NetworkStream):
             exchange.stage = Stage.WAIT
         self._sock.settimeout(exchange.remaining())
         try:
-            data = self._sock.recv(min(max_bytes, _READ_BYTES))
+            if self._early is None:
+                data = self._sock.recv(min(max_bytes, _READ_BYTES))
+            else:
+                data, self._early = self._early, None
         except TimeoutError:
             raise exchange.timed_out() from None
         except OSError as error:
