@@ -14,7 +14,12 @@ from hooktrace.domain.errors import Fault, InvalidInput, NotFound
 from hooktrace.domain.ids import is_id
 from hooktrace.domain.strict_json import ParsedObject
 from hooktrace.usecases.amend import VersionCheck
-from hooktrace.usecases.select_events import MEMBERS, Selection, parse_selection
+from hooktrace.usecases.select_events import (
+    MEMBERS,
+    Selection,
+    parse_selection,
+    refused_selection,
+)
 
 _FILTER_CODES = {"duplicate_name": "duplicate_key", "number_out_of_range": "invalid_number"}
 
@@ -61,12 +66,11 @@ def read_selecting(request: Request) -> ParsedObject:
     except InvalidInput as error:
         if not error.faults or not all(_in_filter(fault) for fault in error.faults):
             raise
-        faults = tuple(map(_filter_fault, error.faults))
-        raise InvalidInput("invalid_filter", error.message, faults) from None
+        raise refused_selection([_filter_fault(fault) for fault in error.faults]) from None
 
 
 def selection_of(parsed: ParsedObject) -> Selection:
-    """The selection in a body, read from its text. Raises InvalidInput `invalid_filter`."""
+    """The selection in a body, read from its text. Raises InvalidInput."""
     names = [name for name in parsed.members if name in MEMBERS]
     return parse_selection({name: parsed.raw(name).decode() for name in names})
 

@@ -34,6 +34,7 @@ from hooktrace.domain.registry import State
 from hooktrace.usecases import manage_subscriptions as use
 
 TAGS = ("Subscriptions",)
+SELECTION_PROBLEMS = ("invalid_filter", "invalid_event_types", "invalid_event_pattern")
 CHANGE_PROBLEMS = ("not_found", "precondition_failed", "invalid_header")
 
 
@@ -51,7 +52,7 @@ def subscription_routes(wired: Wired) -> tuple[Route, ...]:
             tags=TAGS,
             body=SubscriptionCreate,
             responses={201: SubscriptionView},
-            problems=("invalid_filter", "unknown_reference"),
+            problems=(*SELECTION_PROBLEMS, "unknown_reference"),
         ),
         Route(
             method="GET",
@@ -87,7 +88,7 @@ def subscription_routes(wired: Wired) -> tuple[Route, ...]:
             tags=TAGS,
             body=SubscriptionPatch,
             responses={200: SubscriptionView},
-            problems=(*CHANGE_PROBLEMS, "invalid_filter"),
+            problems=(*CHANGE_PROBLEMS, *SELECTION_PROBLEMS),
             headers=("If-Match",),
         ),
         Route(
@@ -122,7 +123,7 @@ def subscription_routes(wired: Wired) -> tuple[Route, ...]:
             body=SubscriptionTest,
             responses={200: VerdictView, 202: OperationView},
             problems=(
-                "invalid_filter",
+                *SELECTION_PROBLEMS,
                 "invalid_event_type",
                 "unknown_reference",
                 "data_expunged",

@@ -7,7 +7,7 @@ seen and refused, and a number keeps every digit.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +50,8 @@ class Selection:
 def parse_selection(members: Mapping[str, str]) -> Selection:
     """Parses the raw JSON texts of `event_types`, `filter` and `event_pattern`, where given.
 
-    Raises InvalidInput `invalid_filter` with every fault (up to ten), in the order written.
+    Raises InvalidInput with every fault (up to ten), in the order written: `invalid_event_types`
+    or `invalid_event_pattern` when all of them are there, else `invalid_filter`.
     """
     faults: list[Fault] = []
     event_types: EventTypes | None = None
@@ -67,8 +68,19 @@ def parse_selection(members: Mapping[str, str]) -> Selection:
         except InvalidInput as error:
             faults += error.faults or (Fault(f"/{name}", error.code, error.message),)
     if faults:
-        raise InvalidInput("invalid_filter", "The subscription is refused.", tuple(faults))
+        raise refused_selection(faults)
     return Selection(event_types, selected)
+
+
+def refused_selection(faults: Sequence[Fault]) -> InvalidInput:
+    """The refusal of what a subscription selects, under the name of the member at fault."""
+    members = {fault.pointer.split("/")[1] for fault in faults}
+    message = f"{faults[0].pointer}: {faults[0].message}"
+    if members == {"event_types"}:
+        return InvalidInput("invalid_event_types", message, tuple(faults))
+    if members == {"event_pattern"}:
+        return InvalidInput("invalid_event_pattern", message, tuple(faults))
+    return InvalidInput("invalid_filter", message, tuple(faults))
 
 
 def _filter(name: str, text: str) -> SelectedFilter:

@@ -21,6 +21,12 @@ def verdict_on(room: Room, body: dict[str, Any], key: str = "P:read") -> Any:
     return answer.json
 
 
+def code_of(faults: set[tuple[str, str]]) -> str:
+    """The code of a refusal: that of the member at fault, if it is one."""
+    members = {pointer.split("/")[1] for pointer, _ in faults}
+    return f"invalid_{members.pop()}" if len(members) == 1 else "invalid_filter"
+
+
 # Create, read, change
 
 
@@ -159,8 +165,9 @@ def test_a_wrong_selection_is_refused_with_pointers_and_nothing_is_stored(
         room.call("PATCH", path, body),
         room.call("POST", "/v1/subscriptions/test", body | {"event": {"type": "a"}}),
     ):
-        assert (answer.status, answer.json["code"]) == (422, "invalid_filter")
+        assert (answer.status, answer.json["code"]) == (422, code_of(faults))
         assert answer.faults == faults
+        assert answer.json["detail"].startswith(answer.json["errors"][0]["pointer"] + ": ")
     assert len(room.call("GET", "/v1/subscriptions").json["items"]) == 1
     assert room.call("GET", path).headers["etag"] == '"v1"'
 
@@ -187,7 +194,7 @@ def test_what_json_would_swallow_is_a_fault_of_the_filter(
         ("PATCH", made, '"description": ""'),
     ):
         answer = room.call(method, path, raw=f"{{{rest}, {selection}}}")
-        assert (answer.status, answer.json["code"]) == (422, "invalid_filter")
+        assert (answer.status, answer.json["code"]) == (422, code_of(faults))
         assert answer.faults == faults
 
 
