@@ -29,6 +29,8 @@ MAX_BODY_BYTES = 64 * 1024
 """How much of an answer's body is read."""
 RECORDED_BODY_BYTES = 1024
 _RECORDED_VALUE_BYTES = 512
+_RECORDED_HEADER_BYTES = 2048
+"""Of all values together: a trace with a hundred attempts must fit into one answer (6 MB)."""
 _RECORDED_HEADERS = frozenset(
     {
         "allow",
@@ -222,19 +224,18 @@ def _with_status(answer: httpx.Response, exchange: Exchange) -> RawAnswer:
         fault = f"{fault}, and " if fault else ""
         fault += f"its body is marked as {shown}-encoded and recorded as it arrived"
     succeeded = 200 <= answer.status_code <= 299
-    headers = _recorded_headers(answer)
     result = SendResult(
         AttemptOutcome.SUCCESS if succeeded else AttemptOutcome.HTTP_ERROR,
         "" if succeeded and not fault else _sentence(answer, fault),
         status=answer.status_code,
-        response_headers=headers,
+        response_headers=_recorded_headers(answer),
         response_body=printable(body.start, cut=body.seen > len(body.start)),
         response_body_bytes=body.seen,
         response_truncated=bool(body.fault) or body.seen > len(body.start),
         address=exchange.address,
         duration_ms=exchange.duration_ms(),
         parts_ms=exchange.parts_ms,
-        retry_after=dict(headers).get("retry-after"),
+        retry_after=_recorded(answer.headers.get("retry-after")),
     )
     return RawAnswer(result, body.read)
 
@@ -251,9 +252,17 @@ def _sentence(answer: httpx.Response, fault: str) -> str:
 
 
 def _recorded_headers(answer: httpx.Response) -> tuple[tuple[str, str], ...]:
+    """The first of each name that is recorded, as far as there is room."""
     found: dict[str, str] = {}
+    left = _RECORDED_HEADER_BYTES
     for name, value in answer.headers.raw:
         low = name.decode("ascii", "replace").lower()
         if low in _RECORDED_HEADERS and low not in found:
-            found[low] = printable(value[:_RECORDED_VALUE_BYTES])
+            shown = value[: min(left, _RECORDED_VALUE_BYTES)]
+            found[low] = printable(shown)
+            left -= len(shown)
     return tuple(found.items())
+
+
+def _recorded(value: str | None) -> str | None:
+    return None if value is None else printable(value.encode()[:_RECORDED_VALUE_BYTES])
