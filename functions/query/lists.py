@@ -19,11 +19,11 @@ from hooktrace.usecases.merge_lanes import MOST_ROWS
 
 _PAGES = f"""
 By the time the event was accepted. A page looks at about {MOST_ROWS:,} records at most, so with
-filters that few records satisfy it may be short or even empty: while `next_cursor` is not null
-there is more to look at, and `looked_until` says how far this page came. Walking all pages shows
-everything that was there when the walk began exactly once, also while new events arrive. What
-changes its status meanwhile may enter or leave a list by status; such a list and one by endpoint
-may be a moment late."""
+filters that few records satisfy it may be short or even empty; so may one of records that are
+large, for an answer has at most 6 MB. While `next_cursor` is not null there is more to look at,
+and `looked_until` says how far this page came. Walking all pages shows everything that was there
+when the walk began exactly once, also while new events arrive. What changes its status meanwhile
+may enter or leave a list by status; such a list and one by endpoint may be a moment late."""
 
 _EVENTS = f"""Filters on deliveries (endpoint, subscription, trigger, outcome, response status) ask
 for one delivery of the event that satisfies them together.{_PAGES}"""

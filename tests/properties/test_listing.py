@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -18,6 +18,7 @@ from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import EndpointId, ProjectId, SubscriptionId, bare, new_event_id, ulid
 from hooktrace.domain.listing import Filters, choose_source
 from hooktrace.domain.registry import Project
+from hooktrace.domain.shown_size import MOST_SHOWN_BYTES
 from hooktrace.domain.states import DeliveryStatus, EventStatus, Trigger
 from hooktrace.ports import Record, Write
 from hooktrace.usecases.list_records import Listing, ListRecords
@@ -193,13 +194,19 @@ def any_filters(draw: st.DrawFn) -> Filters:
 
 @dataclass(frozen=True)
 class Work:
-    """How much is looked at for one page."""
+    """How much is looked at, and how much is shown, for one page."""
 
     most_rows: int
     more_reads: int
+    most_bytes: int
 
 
-WORKS = st.builds(Work, st.sampled_from([3, 20, 1000]), st.sampled_from([1, 5, 64]))
+WORKS = st.builds(
+    Work,
+    st.sampled_from([3, 20, 1000]),
+    st.sampled_from([1, 5, 64]),
+    st.sampled_from([1, 4_000, MOST_SHOWN_BYTES]),
+)
 
 
 def place(record: Record) -> str:
@@ -220,7 +227,7 @@ def place(record: Record) -> str:
 def test_all_pages_are_what_a_full_look_finds(
     seed: int, count: int, filters: Filters, descending: bool, limit: int, work: Work
 ) -> None:
-    history = History(seed, count, most_rows=work.most_rows, more_reads=work.more_reads)
+    history = History(seed, count, **asdict(work))
     expected = history.expected(filters)
     found: list[Record] = []
     cursor: str | None = None

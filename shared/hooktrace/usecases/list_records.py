@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hooktrace.domain.ids import ProjectId
 from hooktrace.domain.list_cursor import Progress, read_cursor, scope_of, write_cursor
 from hooktrace.domain.listing import Filters, edge_ms, stretch_of, window
+from hooktrace.domain.shown_size import MOST_SHOWN_BYTES
 from hooktrace.ports import Clock, Ledger, Payloads, Record
 from hooktrace.reading_ports import CursorKeys, LedgerLists
 from hooktrace.usecases.merge_lanes import MORE_READS, MOST_ROWS
@@ -51,6 +52,7 @@ class ListRecords:
         clock: Clock,
         most_rows: int = MOST_ROWS,
         more_reads: int = MORE_READS,
+        most_bytes: int = MOST_SHOWN_BYTES,
     ) -> None:
         self._records = SelectRecords(
             ledger=ledger,
@@ -60,6 +62,7 @@ class ListRecords:
             clock=clock,
             most_rows=most_rows,
             more_reads=more_reads,
+            most_bytes=most_bytes,
         )
         self._keys = keys
         self._clock = clock

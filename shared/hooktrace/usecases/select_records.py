@@ -8,6 +8,7 @@ from typing import Protocol
 from hooktrace.domain.ids import ProjectId
 from hooktrace.domain.listing import Filters, Source, Stretch, choose_source
 from hooktrace.domain.registry import Project
+from hooktrace.domain.shown_size import MOST_SHOWN_BYTES
 from hooktrace.ports import Clock, Ledger, Payloads, Record
 from hooktrace.reading_ports import Lane, LedgerLists
 from hooktrace.usecases.merge_lanes import MORE_READS, MOST_ROWS, MergedLanes
@@ -41,6 +42,7 @@ class SelectRecords:
         clock: Clock,
         most_rows: int = MOST_ROWS,
         more_reads: int = MORE_READS,
+        most_bytes: int = MOST_SHOWN_BYTES,
     ) -> None:
         self._ledger = ledger
         self._payloads = payloads
@@ -49,6 +51,7 @@ class SelectRecords:
         self._clock = clock
         self._most_rows = most_rows
         self._more_reads = more_reads
+        self._most_bytes = most_bytes
 
     def take(
         self, project_id: ProjectId, filters: Filters, stretch: Stretch, limit: int
@@ -71,6 +74,7 @@ class SelectRecords:
             source=source,
             stretch=stretch,
             lanes=lanes,
+            most_bytes=self._most_bytes,
             ledger=self._ledger,
             payloads=self._payloads,
             now_ms=self._clock.now_ms(),

@@ -19,6 +19,7 @@ from hooktrace.domain.ids import (
     delivery_id,
 )
 from hooktrace.domain.listing import Filters, Source, Stretch
+from hooktrace.domain.shown_size import shown_bytes
 from hooktrace.domain.states import EVENT_ENDS
 from hooktrace.ports import Ledger, Payloads, Record
 from hooktrace.reading_ports import Entry
@@ -43,6 +44,7 @@ class Walk:
         source: Source,
         stretch: Stretch,
         lanes: MergedLanes,
+        most_bytes: int,
         ledger: Ledger,
         payloads: Payloads,
         now_ms: int,
@@ -52,6 +54,7 @@ class Walk:
         self._source = source
         self._stretch = stretch
         self._lanes = lanes
+        self._bytes_left = most_bytes
         self._ledger = ledger
         self._payloads = payloads
         self._now_ms = now_ms
@@ -107,10 +110,16 @@ class Walk:
         self._move(self._stretch.after(place))
 
     def _pass(self, place: str, record: Record) -> None:
-        """The record is on the page, unless that is full: then the rest is for the next page."""
-        if self._is_cut or len(self.found) == self._limit:
+        """The record is on the page, unless that is full: then the rest is for the next page.
+
+        A page is full by number, or by size. It has one record at least, whatever its size.
+        """
+        size = shown_bytes(record)
+        is_full = len(self.found) == self._limit or (self.found and size > self._bytes_left)
+        if self._is_cut or is_full:
             self._is_cut = True
             return
+        self._bytes_left -= size
         self.found.append(record)
         if isinstance(record, EventRecord):
             self._passed = record.ulid

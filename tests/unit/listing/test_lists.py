@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from hooktrace.domain.deliveries import DeliveryRecord
 from hooktrace.domain.ids import EndpointId, ulid
 from hooktrace.domain.states import Trigger
 from hooktrace.ports import Write
+from tests.fakes import answer
 from tests.unit.listing.room import Room
 from tests.world import World
 
@@ -204,3 +206,27 @@ def test_a_retry_under_way_is_always_on_the_list_of_retries(world: World) -> Non
     for status, listed in statuses.items():
         record = replace(first_by_hand, status=type(ended.status)(status))
         assert record.attention == listed
+
+
+@pytest.mark.parametrize("path", [EVENTS, DELIVERIES])
+def test_fc_51_a_page_is_cut_before_it_is_larger_than_an_answer_may_be(
+    world: World, room: Room, path: str
+) -> None:
+    quotes = '"' * 200  # each is four bytes where the gateway puts our JSON into its own
+    if path == EVENTS:
+        for number in range(12):
+            names = [f"{letter}{quotes}" for letter in "abc"]
+            only = json.dumps({"data": {name: {"$in": [f"{quotes}{number}"]} for name in names}})
+            world.subscription(world.endpoint(), filter_text=only)
+        made = [world.ingest(json.dumps(dict.fromkeys(names, quotes)).encode()) for _ in range(200)]
+    else:
+        endpoint = world.endpoint(retry_schedule=(1,) * 9)
+        world.subscription(endpoint)
+        world.sender.script[endpoint.url] = [answer(500, response_body=quotes * 20)]
+        made = [world.ingest() for _ in range(200)]
+    world.run_for(30)
+    pages = list(room.pages(path, {"limit": 200}))
+    assert 1 < len(pages) < 10
+    assert all(len(json.dumps(json.dumps(page.json))) < 6_000_000 for page in pages)
+    ids = [identifier for page in pages for identifier in page.ids]
+    assert len(ids) == len(set(ids)) == len(made)

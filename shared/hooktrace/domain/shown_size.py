@@ -1,0 +1,28 @@
+"""How much of an answer a record takes in a list.
+
+Lambda answers at most 6 MB, and counts the answer after it has put our JSON into its own: there
+every quote and backslash is doubled. A page that would be larger is a 502 for the caller.
+"""
+
+from __future__ import annotations
+
+import json
+
+from hooktrace.domain.deliveries import Attempt, DeliveryRecord
+from hooktrace.domain.events import EventRecord
+
+MOST_SHOWN_BYTES = 2_500_000
+"""Of all records of a page, by `shown_bytes`: twice that, and what surrounds it, always fits."""
+_FRAME_BYTES = 1_000
+
+
+def shown_bytes(record: EventRecord | DeliveryRecord) -> int:
+    """An upper bound of what the record takes as JSON, before it is put into other JSON."""
+    if isinstance(record, EventRecord):
+        return _FRAME_BYTES + (len(json.dumps(record.report)) if record.report else 0)
+    return _FRAME_BYTES + sum(map(_of_attempt, record.attempts))
+
+
+def _of_attempt(one: Attempt) -> int:
+    texts = [one.reason, one.url, one.response_body, one.response_headers]
+    return _FRAME_BYTES + len(json.dumps(texts))
