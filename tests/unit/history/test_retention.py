@@ -254,7 +254,7 @@ def test_a_replay_in_the_last_hour_is_under_way_like_any_other_like_fc_64() -> N
     bad = world.endpoint("http://127.0.0.1:9/bad", retry_schedule=(DAY,))
     world.sender.script[bad.url] = [500, 200]
     world.subscription(bad)
-    replaying(world).run(ProjectId(event.project_id), event.id)
+    world.replaying().run(ProjectId(event.project_id), event.id)
     run_and_expire(world, 0.5)
     first, *_ = world.trace(event).deliveries
     assert (first.replay, first.status) == (0, DeliveryStatus.SUCCEEDED)
