@@ -1,14 +1,13 @@
 """Makes one HTTP request of a delivery and says what came of it.
 
-httpx over httpcore, with everything taken out that would steer or repeat a request: no proxies or
-netrc from the environment, no cookies, no redirects, no retries, no kept connections, no
-decompression. One deadline bounds name lookup, connect, TLS, request, headers and body together.
+httpx's transport over httpcore, without httpx's client, which would steer or repeat a request: no
+proxies or netrc from the environment, no cookies, no redirects, no retries, no kept connections, no
+decompression. (The client reads `Location` even when it does not follow it, and raises for one that
+is no URL.) One deadline bounds name lookup, connect, TLS, request, headers and body together.
 """
 
 from __future__ import annotations
 
-import http.cookiejar
-import logging
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -73,9 +72,6 @@ _OURS = frozenset(
 )
 """Headers that only the sender sets, whatever the request names."""
 
-# httpx logs a line with the URL for every request; the ledger is the trace, the log need not be.
-logging.getLogger("httpx").setLevel(logging.WARNING)
-
 
 class HttpSender:
     """Sends requests to endpoints; safe to use from many threads at once.
@@ -96,16 +92,11 @@ class HttpSender:
     ) -> None:
         self._allow_loopback = allow_loopback
         self._monotonic = monotonic
-        self._client = httpx.Client(
-            transport=AttemptTransport(
-                resolve=resolve,
-                connect=connect,
-                trust=Trust(extra_ca_file),
-                allow_loopback=allow_loopback,
-            ),
-            trust_env=False,
-            follow_redirects=False,
-            cookies=_NoCookies(),
+        self._transport = AttemptTransport(
+            resolve=resolve,
+            connect=connect,
+            trust=Trust(extra_ca_file),
+            allow_loopback=allow_loopback,
         )
 
     def send(self, request: OutgoingRequest) -> SendResult:
@@ -129,7 +120,7 @@ class HttpSender:
             extensions={EXCHANGE: exchange},
         )
         try:
-            answer = self._client.send(outgoing, stream=True, auth=None)
+            answer = self._transport.handle_request(outgoing)
         except AttemptFailed as failure:
             return RawAnswer(_without_status(failure, exchange))
         except OSError as error:
@@ -140,14 +131,7 @@ class HttpSender:
 
     def close(self) -> None:
         """Lets the client go. There are no kept connections to close."""
-        self._client.close()
-
-
-class _NoCookies(http.cookiejar.CookieJar):
-    """A jar that takes nothing: what one endpoint sets is never shown to another."""
-
-    def extract_cookies(self, response: object, request: object) -> None:
-        """Leaves the answer's cookies where they are."""
+        self._transport.close()
 
 
 def _headers(request: OutgoingRequest, target: Target) -> list[tuple[bytes, bytes]]:
