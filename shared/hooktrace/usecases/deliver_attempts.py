@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -79,6 +80,8 @@ class DeliverAttempts:
         `worker_lost`, the next begins. A crash after 3: the message comes back, sees that its
         attempt is made, and queues the next one. A duplicate finds the lease, or the result.
         After all of them the health of their endpoints; the next result makes up for a lost one.
+        A request that breaks off for a fault of ours is as if its worker had died, and costs no
+        other its result.
 
         On the fast lane one endpoint takes half of the threads at most; the rest of its messages
         follow as those are done, or leave for the slow lane once it has hung for two seconds.
@@ -102,7 +105,12 @@ class DeliverAttempts:
                 flights.add(position, job)
             if not flights:
                 continue
-            landed = {p: (jobs[p], result) for p, result in flights.landed().items()}
+            landed: dict[int, tuple[Job, SendResult]] = {}
+            for position, result in flights.landed().items():
+                if isinstance(result, Exception):
+                    batch.answer(position, _broken(jobs[position], result))
+                else:
+                    landed[position] = (jobs[position], result)
             if landed:
                 self._record(landed, batch.answers)
                 settle_landed(batch, landed.values())
@@ -195,6 +203,13 @@ class DeliverAttempts:
             stop_reason=stop,
         )
         return None if after is None else _kept(after, job.keeping)
+
+
+def _broken(job: Job, error: Exception) -> PutBack:
+    """The kind of the fault and its place; what it says may quote what an endpoint sent."""
+    at = traceback.extract_tb(error.__traceback__)[-1:]
+    place = "".join(f" in {one.name}, line {one.lineno}" for one in at)
+    return PutBack(job.delivery_id, f"the request broke off: {type(error).__name__}{place}")
 
 
 def _kept(record: DeliveryRecord, keeping: Keeping | None) -> DeliveryRecord:

@@ -61,8 +61,11 @@ class Flights:
             _, position, job = self._to_begin.pop(0)
             self._begin(position, job)
 
-    def landed(self) -> dict[int, SendResult]:
-        """Results by position, as soon as there are some; or none, to look at the clock again."""
+    def landed(self) -> dict[int, SendResult | Exception]:
+        """Results by position, as soon as there are some; or none, to look at the clock again.
+
+        An exception is a fault of ours in one request; it must not cost the others their results.
+        """
         self._begin_due()
         seconds = self._seconds_to_the_next()
         if not self._begun:
@@ -72,11 +75,12 @@ class Flights:
         if done and flying:
             more, _ = wait(flying, timeout=FLUSH_SECONDS)
             done |= more
-        results = {}
+        results: dict[int, SendResult | Exception] = {}
         for future in [one for one in self._begun if one in done]:  # in the order of their begin
             position, job, _ = self._begun.pop(future)
             self._keys[job.key] -= 1
-            results[position] = future.result()
+            error = future.exception()
+            results[position] = error if isinstance(error, Exception) else future.result()
         return results
 
     def _seconds_to_the_next(self) -> float:
