@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -14,7 +15,16 @@ from hooktrace.api.http import Request, Response, Route, read_query, refusal_sta
 from hooktrace.domain.audit import AuditFilter, AuditRecord
 from hooktrace.domain.errors import HooktraceError
 from hooktrace.domain.times import rfc3339
-from hooktrace.usecases.keep_audit import Caller, begin, finish, list_audit
+from hooktrace.usecases.keep_audit import (
+    AuditPlace,
+    Caller,
+    begin,
+    finish,
+    first_place,
+    list_audit,
+)
+
+_A_PLACE = re.compile(r"[0-9]{1,15}\.[0-9]{1,15}\.[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
 def audited(wired: Wired, route: Route) -> Route:
@@ -70,7 +80,8 @@ def audit_routes(wired: Wired) -> tuple[Route, ...]:
                 "A record for each call that changes something, newest first: its key, time, "
                 "operationId and target, the names of the members sent (never their values), and "
                 "the status answered. Kept for 400 days. Calls without a living key or with too "
-                "little scope are in the log, not here. A page may be short, even empty, and say "
+                "little scope are in the log, not here. `since` and `until` are fixed by the first "
+                "page. A page may be short, even empty, and say "
                 "with `next_cursor` that there is more."
             ),
             tags=("Audit",),
@@ -86,19 +97,25 @@ def _list(wired: Wired, request: Request) -> Response:
     filters = (asked.key_id, asked.action, asked.target, asked.outcome)
     bound = (*filters, asked.since, asked.until, asked.order)
     scope = ("audit", request.project_id, *(value or "" for value in bound))
+    descending, desk = asked.order == "desc", wired().audit
+    after = read_cursor(asked.cursor, *scope, shape=_A_PLACE)
+    if after is None:
+        place = first_place(asked.since, asked.until, descending=descending, desk=desk)
+    else:
+        low, high, record = after.split(".")
+        place = AuditPlace(int(low), int(high), record)
     page = list_audit(
         request.project_id,
         AuditFilter(*filters),
-        since=asked.since,
-        until=asked.until,
-        descending=asked.order == "desc",
+        place,
+        descending=descending,
         limit=asked.limit,
-        after=read_cursor(asked.cursor, *scope),
-        desk=wired().audit,
+        desk=desk,
     )
     body: dict[str, object] = {"items": [_entry(one) for one in page.items]}
-    if page.next_after is not None:
-        body["next_cursor"] = write_cursor(page.next_after, *scope)
+    if (goes_on := page.next_place) is not None:
+        text = f"{goes_on.low_ms}.{goes_on.high_ms}.{goes_on.after}"
+        body["next_cursor"] = write_cursor(text, *scope)
     return Response(200, body)
 
 

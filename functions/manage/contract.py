@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StrictBool
 from pydantic_core import PydanticCustomError
 
 from hooktrace.api.http import Shape
+from hooktrace.api.record_filters import ULID
 from hooktrace.domain.notification_kinds import KINDS, NotificationChoice
 
 MAX_HEADERS = 20
@@ -129,7 +130,7 @@ class Notifications(Shape):
     kinds: Annotated[list[NotificationKind], Field(max_length=50)] | None = None
     """Which kinds, on the bus and at the endpoints. Null: whatever needs attention."""
     endpoint_ids: Annotated[
-        list[Annotated[str, Field(pattern=r"^ep_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]],
+        list[Annotated[str, Field(pattern=f"^ep_{ULID}$")]],
         Field(max_length=10),
     ] = Field(default_factory=list)
     """Endpoints of this project that get each notification as an operational webhook."""
@@ -176,17 +177,17 @@ class EndpointPage(Shape):
 class SubscriptionPage(EndpointPage):
     """Which piece of the list, of all subscriptions or of one endpoint's."""
 
-    endpoint_id: str | None = None
+    endpoint_id: Annotated[str, Field(pattern=f"^ep_{ULID}$")] | None = None
 
 
 class AuditQuery(Shape):
     """Which records of the audit trail."""
 
-    key_id: str | None = None
+    key_id: Annotated[str, Field(pattern=f"^key_{ULID}$")] | None = None
     """Only calls made with this key."""
-    action: str | None = None
+    action: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     """Only this operationId, such as `updateEndpoint`."""
-    target: str | None = None
+    target: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     """Only calls on the thing with this id."""
     outcome: Literal["done", "refused", "unknown"] | None = None
     since: str | None = None

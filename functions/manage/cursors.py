@@ -1,14 +1,19 @@
-"""Cursors of the lists: opaque, and good for one list of one project only."""
+"""Cursors of the lists: opaque, and good for one list of one project only.
+
+They are not signed, so what comes out of one is input: each list says which `shape` it has.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hashlib
+import re
 
 from hooktrace.domain.errors import Fault, InvalidInput
 
 CHECK_BYTES = 8
+AN_ID = re.compile(r"[a-z]{2,4}_[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
 def write_cursor(after: str, *scope: str) -> str:
@@ -17,7 +22,7 @@ def write_cursor(after: str, *scope: str) -> str:
     return base64.urlsafe_b64encode(_check(text, scope) + text).rstrip(b"=").decode()
 
 
-def read_cursor(cursor: str | None, *scope: str) -> str | None:
+def read_cursor(cursor: str | None, *scope: str, shape: re.Pattern[str] = AN_ID) -> str | None:
     """The id to go on after. Raises InvalidInput for what `write_cursor` did not make so."""
     if cursor is None:
         return None
@@ -26,7 +31,9 @@ def read_cursor(cursor: str | None, *scope: str) -> str | None:
         check, after = raw[:CHECK_BYTES], raw[CHECK_BYTES:].decode("ascii")
     except (binascii.Error, ValueError):
         raise _invalid() from None
-    if not after or check != _check(after.encode(), scope) or write_cursor(after, *scope) != cursor:
+    if check != _check(after.encode(), scope) or write_cursor(after, *scope) != cursor:
+        raise _invalid()
+    if shape.fullmatch(after) is None:
         raise _invalid()
     return after
 

@@ -71,7 +71,7 @@ def delivery_routes(wired: Wired) -> tuple[Route, ...]:
 
 
 def _retry(wired: Wired, request: Request) -> Response:
-    options = read_json(request, RetryOptions) if request.body else RetryOptions()
+    options = read_json(request, RetryOptions) if request.body.strip() else RetryOptions()
     record = wired().deliveries.retry(
         ProjectId(request.project_id),
         request.path_params["id"],

@@ -233,7 +233,7 @@ def _disable(wired: Wired, request: Request) -> Response:
 
 def _rotate(wired: Wired, request: Request) -> Response:
     endpoint_id = path_id(request, "ep")
-    given = read_json(request, GivenSecrets) if request.body else GivenSecrets()
+    given = read_json(request, GivenSecrets) if request.body.strip() else GivenSecrets()
     rotated = use.rotate_secret(
         request.project_id,
         endpoint_id,

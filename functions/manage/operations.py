@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 from functions.manage.cursors import read_cursor, write_cursor
@@ -29,6 +30,7 @@ from hooktrace.usecases.manage_operations import Order
 
 TAGS = ("Operations",)
 DISCARDED = frozenset({"discarded"})
+_A_PLACE = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}")
 
 
 def operation_routes(wired: Wired) -> tuple[Route, ...]:
@@ -198,7 +200,7 @@ def _items(wired: Wired, request: Request) -> Response:
     asked, identifier = read_query(request, ItemPageQuery), _id(request)
     results = sorted(set(asked.result))
     scope = ("operation items", request.project_id, identifier, *results)
-    after = read_cursor(asked.cursor, *scope) or "0.0"
+    after = read_cursor(asked.cursor, *scope, shape=_A_PLACE) or "0.0"
     page, _, position = after.partition(".")
     found = wired().operations.items(
         ProjectId(request.project_id),

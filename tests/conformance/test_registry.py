@@ -185,6 +185,7 @@ def test_a_range_is_inclusive_ordered_and_limited(subject: Subject) -> None:
     assert names("", "~") == ["a", "b", "c", "d"]
     assert names("a ", "~", 2) == ["b", "c"]
     assert names("x", "~") == []
+    assert names("d", "b") == []
 
 
 # The audit trail

@@ -127,6 +127,7 @@ def test_ranges_are_half_open_ordered_and_say_whether_they_go_on(
     rest = table.range(partition, "E#05", "E#07", limit=3)
     assert [one["SK"]["S"] for one in rest.items] == ["E#05", "E#06"]
     assert not rest.more
+    assert table.range(partition, "E#07", "E#02", limit=3).items == []
     back = table.range(partition, "E#02", "E#07", limit=2, descending=True)
     assert [one["SK"]["S"] for one in back.items] == ["E#06", "E#05"]
     assert back.more

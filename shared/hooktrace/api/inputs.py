@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -21,6 +22,7 @@ M = TypeVar("M", bound=BaseModel)
 _JSON = "application/json"
 _PACKED = ("application/octet-stream", "application/gzip")
 _BUILT_IN = frozenset(get_args(ErrorType))
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 _SEQUENCES = (list, tuple, set, frozenset)
 
 
@@ -72,7 +74,8 @@ def validate(parsed: ParsedObject, model: type[M]) -> M:
 def read_query(request: Request, model: type[M]) -> M:
     """The query as a checked model. Raises InvalidInput (400).
 
-    Parameters of sequence fields may stand several times, all others once.
+    Parameters of sequence fields may stand several times, all others once. Whole numbers are
+    decimal digits alone: pydantic would also take ` 10`, `1_0` and `10.0`.
     """
     values: dict[str, list[str]] = {}
     for name, value in request.query:
@@ -83,7 +86,14 @@ def read_query(request: Request, model: type[M]) -> M:
         for name, given in values.items()
         if len(given) > 1 and name in _names(model) and name not in repeatable
     ]
-    data = {name: given if name in repeatable else given[0] for name, given in values.items()}
+    data: dict[str, Any] = {
+        name: given if name in repeatable else given[0] for name, given in values.items()
+    }
+    for name in _numbers(model) & data.keys():
+        if _WHOLE.fullmatch(data[name]) is None:
+            message = "Give a whole number in decimal digits, such as 50."
+            faults.append(Fault("", "invalid_parameter", message, parameter=name))
+            del data[name]
     try:
         checked = model.model_validate(data, extra="forbid")
     except ValidationError as error:
@@ -146,6 +156,14 @@ def _pointer(loc: Iterable[int | str], document: object, last_is_new: bool) -> s
 @cache
 def _names(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(field.alias or name for name, field in model.model_fields.items())
+
+
+@cache
+def _numbers(model: type[BaseModel]) -> frozenset[str]:
+    """The parameters whose field is a whole number."""
+    return frozenset(
+        field.alias or name for name, field in model.model_fields.items() if field.annotation is int
+    )
 
 
 @cache

@@ -102,7 +102,13 @@ class DeliveryRecord:
 
     @property
     def attention(self) -> str | None:
-        """The status under which the `attention` index lists this delivery, if any."""
+        """The status under which the `attention` index lists this delivery, if any.
+
+        `waiting`: one that was never begun and waits for its turn under a rate limit, which may
+        be hours away; it is found there when its endpoint is disabled or deleted.
+        """
+        if self.status is DeliveryStatus.PENDING:
+            return "waiting" if self.waiting_for == "rate_limit" else None
         if self.status in {DeliveryStatus.FAILED, DeliveryStatus.CANCELLED}:
             return self.status
         manual = any(attempt.trigger is Trigger.MANUAL for attempt in self.attempts)

@@ -55,9 +55,13 @@ class Payload:
         try:
             line, data = zlib.decompress(packed).split(b"\n", 1)
             head = json.loads(line)
-        except (zlib.error, ValueError) as error:
+            headers, time = head.get("headers", {}), head.get("time")
+            texts = [*headers.values(), *([] if time is None else [time])]
+            if not all(isinstance(text, str) for text in texts):
+                raise ValueError("headers and time are texts")
+        except (zlib.error, ValueError, AttributeError, RecursionError) as error:
             raise InvalidInput("unreadable_payload", f"not a stored payload: {error}") from error
-        return cls(data=data, headers=head.get("headers", {}), time=head.get("time"))
+        return cls(data=data, headers=headers, time=time)
 
 
 @dataclass(frozen=True, slots=True)

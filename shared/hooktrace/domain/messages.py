@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,10 @@ from hooktrace.domain.ids import (
     is_id,
     parse_event_id,
 )
+from hooktrace.domain.trace_context import valid_traceparent, valid_tracestate
+
+MOST_REPLAYS = 999_999
+"""A delivery id has room for so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,57 +131,99 @@ def decode(text: str) -> Task:
     """
     try:
         body = json.loads(text)
-        kind = body["kind"]
-        if not is_id(body["project"], "prj"):
-            raise ValueError("the project id is malformed")
+        if not isinstance(body, dict):
+            raise ValueError("it is no object")
+        kind, project = body["kind"], ProjectId(_id(body["project"], "prj"))
         if kind == "operate.v1":
-            return _operate(body)
-        event_id = parse_event_id(body["event"])
-        if event_id is None:
-            raise ValueError("the event id is malformed")
-        packed = base64.b64decode(body["body"], validate=True) if "body" in body else None
-        if kind == "match.v1":
-            return MatchTaskV1(
-                project_id=ProjectId(body["project"]),
-                event_id=event_id,
-                type=str(body["type"]),
-                size_bytes=int(body["size"]),
-                packed=packed,
-                traceparent=body.get("traceparent"),
-                tracestate=body.get("tracestate"),
-                idempotency_key=body.get("idempotency_key"),
+            return OperateTaskV1(
+                project, OperationId(_id(body["operation"], "op")), _number(body["step"])
             )
+        if kind == "match.v1":
+            return _match(body, project)
         if kind == "deliver.v1":
-            return _deliver(body, event_id, packed)
+            return _deliver(body, project)
         raise ValueError(f"unknown kind {kind!r}")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidInput("unreadable_message", f"not a message of ours: {error}") from error
 
 
-def _deliver(body: dict[str, Any], event_id: EventId, packed: bytes | None) -> DeliverTaskV1:
-    if not is_id(body["endpoint"], "ep"):
-        raise ValueError("the endpoint id is malformed")
+def _match(body: dict[str, Any], project: ProjectId) -> MatchTaskV1:
+    traceparent, tracestate = _trace_context(body)
+    return MatchTaskV1(
+        project_id=project,
+        event_id=_event_id(body),
+        type=_text(body["type"]),
+        size_bytes=_number(body["size"]),
+        packed=_packed(body),
+        traceparent=traceparent,
+        tracestate=tracestate,
+        idempotency_key=_optional(body, "idempotency_key"),
+    )
+
+
+def _deliver(body: dict[str, Any], project: ProjectId) -> DeliverTaskV1:
+    traceparent, tracestate = _trace_context(body)
     return DeliverTaskV1(
-        project_id=ProjectId(body["project"]),
-        event_id=event_id,
-        endpoint_id=EndpointId(body["endpoint"]),
-        replay=int(body["replay"]),
-        matched_by=tuple(SubscriptionId(s) for s in body["matched_by"]),
-        type=str(body["type"]),
-        attempt=int(body["attempt"]),
-        waits=int(body.get("waits", 0)),
-        packed=packed,
-        traceparent=body.get("traceparent"),
-        tracestate=body.get("tracestate"),
-        operation=body.get("operation"),
+        project_id=project,
+        event_id=_event_id(body),
+        endpoint_id=EndpointId(_id(body["endpoint"], "ep")),
+        replay=_number(body["replay"], MOST_REPLAYS),
+        matched_by=_subscriptions(body["matched_by"]),
+        type=_text(body["type"]),
+        attempt=_number(body["attempt"]),
+        waits=_number(body.get("waits", 0)),
+        packed=_packed(body),
+        traceparent=traceparent,
+        tracestate=tracestate,
+        operation=OperationId(_id(body["operation"], "op")) if "operation" in body else None,
     )
 
 
-def _operate(body: dict[str, Any]) -> OperateTaskV1:
-    if not is_id(body["operation"], "op"):
-        raise ValueError("the operation id is malformed")
-    return OperateTaskV1(
-        project_id=ProjectId(body["project"]),
-        operation_id=OperationId(body["operation"]),
-        step=int(body["step"]),
-    )
+# Each member is held against its type: a batch is worked through as a whole, and what only shows
+# while it is worked on would send its good neighbours back as well.
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"a text is wanted, not {value!r:.40}")
+    value.encode()  # half of a surrogate pair cannot be stored
+    return value
+
+
+def _optional(body: dict[str, Any], name: str) -> str | None:
+    return None if body.get(name) is None else _text(body[name])
+
+
+def _number(value: object, most: int = sys.maxsize) -> int:
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError(f"a whole number is wanted, not {value!r:.40}")
+    return value
+
+
+def _id(value: object, prefix: str) -> str:
+    if not is_id(_text(value), prefix):
+        raise ValueError(f"{value!r:.40} is no id of the kind {prefix}")
+    return str(value)
+
+
+def _event_id(body: dict[str, Any]) -> EventId:
+    event_id = parse_event_id(_text(body["event"]))
+    if event_id is None:
+        raise ValueError("the event id is malformed")
+    return event_id
+
+
+def _subscriptions(value: object) -> tuple[SubscriptionId, ...]:
+    if not isinstance(value, list):
+        raise ValueError("matched_by is no list")
+    return tuple(SubscriptionId(_id(one, "sub")) for one in value)
+
+
+def _packed(body: dict[str, Any]) -> bytes | None:
+    return base64.b64decode(_text(body["body"]), validate=True) if "body" in body else None
+
+
+def _trace_context(body: dict[str, Any]) -> tuple[str | None, str | None]:
+    """What cannot be passed on is left out, as at the edge: it is no reason to lose an event."""
+    traceparent = valid_traceparent(_optional(body, "traceparent"))
+    return traceparent, valid_tracestate(_optional(body, "tracestate"))

@@ -16,6 +16,8 @@ OPEN_DAYS = 4
 """What is under way is kept at least so long: the default schedule takes up to 3.5 days."""
 SEEN_SECONDS = DAY_SECONDS
 """An end can be seen for so long, if it came when the days were over."""
+SOON_MS = 25 * 60_000
+"""What succeeds later than this, sweep's last audit of its event may not see."""
 FAILURES = frozenset({EventStatus.PARTIAL, EventStatus.FAILED})
 
 
@@ -48,6 +50,23 @@ def expires_ended_s(accepted_ms: int, keeping: Keeping | None, *, failed: bool, 
     days = kept.failure_days if failed else kept.retention_days
     seen = min(now_ms // 1000 + SEEN_SECONDS, expires_open_s(accepted_ms, kept))
     return max(accepted_ms // 1000 + days * DAY_SECONDS, seen)
+
+
+def expires_success_s(accepted_ms: int, keeping: Keeping | None, now_ms: int) -> int:
+    """When a delivery expires that has succeeded now (epoch seconds).
+
+    Soon after the event's arrival: as if the event ended with it, which costs no further write.
+    Later its event may be under way for long; the roll-up sets the expiry when it ends.
+    """
+    if now_ms - accepted_ms > SOON_MS:
+        return expires_open_s(accepted_ms, keeping)
+    return expires_ended_s(accepted_ms, keeping, failed=False, now_ms=now_ms)
+
+
+def is_open_longer(keeping: Keeping | None) -> bool:
+    """Whether what is under way may be kept longer than what succeeded."""
+    kept = keeping or DefaultKeeping()
+    return kept.retention_days < max(kept.failure_days, OPEN_DAYS)
 
 
 def expires_event_s(

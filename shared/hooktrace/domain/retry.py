@@ -30,18 +30,25 @@ RETRY_AFTER_MAX_SECONDS = 86_400.0
 GONE_STATUS = 410
 QUEUE_DELAY_MAX_SECONDS = 900
 
-_WHOLE_SECONDS = re.compile(r"[0-9]+")
+_WHOLE_SECONDS = re.compile(r"[0-9]+(?:[ \t]*,[ \t]*[0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """An endpoint's wishes: seconds before each further attempt, statuses that end at once."""
+    """An endpoint's wishes: seconds before each further attempt, statuses that end at once.
+
+    `has_moved`: its URL was changed while the request was under way, so nothing that the old one
+    answers is final.
+    """
 
     schedule: tuple[int, ...] = DEFAULT_SCHEDULE
     permanent_statuses: frozenset[int] = frozenset()
+    has_moved: bool = False
 
     def ends(self, status: int | None) -> bool:
         """Whether an answer with this status is final."""
+        if self.has_moved:
+            return False
         return status is not None and (status == GONE_STATUS or status in self.permanent_statuses)
 
     def delay_seconds(
@@ -62,10 +69,14 @@ class RetryPolicy:
 
 
 def parse_retry_after(value: str | None, *, now_ms: int) -> float | None:
-    """Seconds that a `Retry-After` header asks to wait, within [0, 24 h]; None when unreadable."""
+    """Seconds that a `Retry-After` header asks to wait, within [0, 24 h]; None when unreadable.
+
+    Of several headers with seconds, as an endpoint and the proxy before it make them, the longest.
+    """
     text = (value or "").strip()
     if _WHOLE_SECONDS.fullmatch(text):
-        return min(float(text[:300]), RETRY_AFTER_MAX_SECONDS)  # longer ones are far beyond
+        asked = (float(one[:300]) for one in text.split(","))  # longer ones are far beyond
+        return min(max(asked), RETRY_AFTER_MAX_SECONDS)
     if not text or not text[0].isascii() or not text[0].isalpha():
         return None
     try:

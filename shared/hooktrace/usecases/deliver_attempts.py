@@ -13,7 +13,7 @@ from hooktrace.domain.delivery_steps import conclude
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.ids import EndpointId, ulid_ms
 from hooktrace.domain.messages import DeliverTaskV1
-from hooktrace.domain.retention import Keeping, expires_ended_s, expires_open_s
+from hooktrace.domain.retention import Keeping, expires_open_s, expires_success_s
 from hooktrace.domain.retry import DEFAULT_SCHEDULE, GONE_STATUS, RetryPolicy
 from hooktrace.domain.states import DeliveryStatus
 from hooktrace.ports import Chance, Clock, Ledger, Lost, Sender, TaskQueue, Write
@@ -167,14 +167,19 @@ class DeliverAttempts:
             )
 
     def _stop_after(self, job: Job, result: SendResult) -> str | None:
-        """After a failure: whether the endpoint was deleted or disabled meanwhile."""
+        """After a failure: whether the endpoint was deleted or disabled meanwhile.
+
+        An answer of 410 disables it, unless it was given another URL while the old one was asked.
+        """
         if result.outcome is AttemptOutcome.SUCCESS:
             return None
-        if result.status == GONE_STATUS:
+        now = self._endpoints.get_endpoint(job.task.project_id, job.task.endpoint_id)
+        asked = job.endpoint.url if job.endpoint else None
+        job.has_moved = now is not None and now.url != asked
+        if result.status == GONE_STATUS and not job.has_moved:
             endpoint_id = EndpointId(job.task.endpoint_id)
             self._life.disable(job.task.project_id, endpoint_id, "gone")
             return None
-        now = self._endpoints.get_endpoint(job.task.project_id, job.task.endpoint_id)
         stop = stop_reason(now)
         return None if stop == "endpoint_disabled" and job.record.forced else stop
 
@@ -191,10 +196,11 @@ class DeliverAttempts:
             policy=RetryPolicy(
                 DEFAULT_SCHEDULE if schedule is None else schedule,
                 frozenset(job.endpoint.permanent_statuses),
+                job.has_moved,
             ),
             chance=self._chance.fraction(),
             token=self._chance.token(),
-            stop_reason=None if result.status == GONE_STATUS else stop,
+            stop_reason=stop,
         )
         return None if after is None else _kept(after, job.keeping)
 
@@ -210,7 +216,7 @@ def _kept(record: DeliveryRecord, keeping: Keeping | None) -> DeliveryRecord:
     """The record with the expiry of where it stands: only a success is kept no longer."""
     accepted_ms = ulid_ms(record.event_id)
     expires_s = (
-        expires_ended_s(accepted_ms, keeping, failed=False, now_ms=record.updated_ms)
+        expires_success_s(accepted_ms, keeping, record.updated_ms)
         if record.status is DeliveryStatus.SUCCEEDED
         else expires_open_s(accepted_ms, keeping)
     )

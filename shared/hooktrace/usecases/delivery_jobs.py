@@ -58,7 +58,7 @@ class Job:
     """A message on its way through: its record as last seen, and its request once claimed.
 
     `keeping` says how long its project keeps records, `plan` what the brake said (None: not
-    asked yet).
+    asked yet). `has_moved`: the endpoint got another URL while the request was under way.
     """
 
     task: DeliverTaskV1
@@ -68,6 +68,7 @@ class Job:
     keeping: Keeping | None = None
     plan: Go | Wait | None = None
     request: OutgoingRequest | None = None
+    has_moved: bool = False
 
     @property
     def key(self) -> EndpointKey:

@@ -37,11 +37,21 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditPlace:
+    """Where a walk stands: its window [low, high) in Unix milliseconds, and the ULID it goes on
+    after (None: at its beginning)."""
+
+    low_ms: int
+    high_ms: int
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AuditPage:
-    """Records in order; `next_after` is where the next page goes on, None at the end."""
+    """Records in order; `next_place` is where the next page goes on, None at the end."""
 
     items: tuple[AuditRecord, ...]
-    next_after: str | None
+    next_place: AuditPlace | None
 
 
 def begin(
@@ -76,23 +86,28 @@ def finish(record: AuditRecord, status: int, target: str | None, *, desk: AuditD
     return True
 
 
+def first_place(
+    since: str | None, until: str | None, *, descending: bool, desk: AuditDesk
+) -> AuditPlace:
+    """Where a walk begins; all its pages keep this window. Raises InvalidInput for the times."""
+    now_ms = desk.clock.now_ms()
+    return AuditPlace(*window(since, until, now_ms=now_ms, descending=descending))
+
+
 def list_audit(
     project_id: str,
     wanted: AuditFilter,
+    place: AuditPlace,
     *,
-    since: str | None,
-    until: str | None,
     descending: bool,
     limit: int,
-    after: str | None,
     desk: AuditDesk,
 ) -> AuditPage:
-    """One page of the trail. Raises InvalidInput for the times.
+    """One page of the trail.
 
     At most `LOOKED_AT` records are looked at: a page may be short, even empty, and have a next.
     """
-    low_ms, high_ms = window(since, until, now_ms=desk.clock.now_ms(), descending=descending)
-    low, high = lowest_ulid(low_ms), lowest_ulid(high_ms)
+    low, high, after = lowest_ulid(place.low_ms), lowest_ulid(place.high_ms), place.after
     found: list[AuditRecord] = []
     looked_at = 0
     while looked_at < LOOKED_AT:
@@ -106,7 +121,7 @@ def list_audit(
             if wanted.takes(record):
                 found.append(record)
             if len(found) == limit:
-                return AuditPage(tuple(found), after)
+                return AuditPage(tuple(found), replace(place, after=after))
         if len(piece) <= PIECE:
             return AuditPage(tuple(found), None)
-    return AuditPage(tuple(found), after)
+    return AuditPage(tuple(found), replace(place, after=after))

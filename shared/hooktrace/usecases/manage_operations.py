@@ -180,9 +180,18 @@ class OperationDesk:
         return found
 
     def newest(self, project: ProjectId, *, before: str | None, limit: int) -> list[Operation]:
-        """The project's operations, newest first."""
-        found = self._store.newest(project, before=before, limit=limit)
-        return [one for one in found if not self._expired(one)]
+        """The project's operations, newest first: `limit` of them, fewer only at the end.
+
+        Expired ones may stand among the living: the project's retention may have changed.
+        """
+        living: list[Operation] = []
+        while len(living) < limit:
+            found = self._store.newest(project, before=before, limit=limit)
+            living += [one for one in found if not self._expired(one)]
+            if len(found) < limit:
+                break
+            before = found[-1].id
+        return living[:limit]
 
     def items(
         self,

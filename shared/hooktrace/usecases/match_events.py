@@ -120,7 +120,7 @@ class MatchEvents:
             PlannedDelivery(EndpointId(endpoint), tuple(map(SubscriptionId, subscriptions)))
             for endpoint, subscriptions in decision.matched
         ]
-        before = self._as_ingested(task, packed)
+        before = as_ingested(replace(task, packed=packed))
         status = EventStatus.DELIVERING if plan else EventStatus.DISCARDED
         after = replace(
             before,
@@ -150,22 +150,6 @@ class MatchEvents:
         if packed is None:
             raise Unavailable(f"the payload of {task.event_id} is not stored")
         return packed
-
-    def _as_ingested(self, task: MatchTaskV1, packed: bytes) -> EventRecord:
-        """The record as ingest wrote it, from the message: so that no read is needed."""
-        return EventRecord(
-            id=task.event_id,
-            project_id=task.project_id,
-            type=task.type,
-            status=EventStatus.ACCEPTED,
-            version=1,
-            updated_ms=0,
-            size_bytes=task.size_bytes,
-            packed=packed if len(packed) <= INLINE_PAYLOAD_BYTES else None,
-            idempotency_key=task.idempotency_key,
-            traceparent=task.traceparent,
-            tracestate=task.tracestate,
-        )
 
     def _record(self, works: dict[int, _Work], answers: list[Matched | NotNow | None]) -> None:
         try:
@@ -216,6 +200,24 @@ class MatchEvents:
             place = self._payloads.put_payload(record.project_id, record.id, work.packed, open_s)
             record = replace(record, payload_at=place)
         return self._ledger.write([Write(record)])[0]
+
+
+def as_ingested(task: MatchTaskV1) -> EventRecord:
+    """The record as ingest wrote it, from the message: so that no read is needed."""
+    packed = task.packed
+    return EventRecord(
+        id=task.event_id,
+        project_id=task.project_id,
+        type=task.type,
+        status=EventStatus.ACCEPTED,
+        version=1,
+        updated_ms=0,
+        size_bytes=task.size_bytes,
+        packed=packed if packed is not None and len(packed) <= INLINE_PAYLOAD_BYTES else None,
+        idempotency_key=task.idempotency_key,
+        traceparent=task.traceparent,
+        tracestate=task.tracestate,
+    )
 
 
 def _expires_s(event: EventRecord, keeping: Keeping | None) -> int:

@@ -11,6 +11,7 @@ from hooktrace.domain.ids import EndpointId, OperationId, ProjectId, Subscriptio
 from hooktrace.domain.notification_kinds import is_reserved
 from hooktrace.domain.operational import next_round
 from hooktrace.domain.registry import Project
+from hooktrace.domain.retention import expires_open_s
 from hooktrace.domain.states import EventStatus, check_event
 from hooktrace.domain.strict_json import parse_value
 from hooktrace.ports import Chance, Clock, Ledger, Lost, Payloads, TaskQueue, Write
@@ -147,12 +148,14 @@ class ReplayEvent:
     def _planned(
         self, event: EventRecord, before: list[PlannedDelivery], added: tuple[PlannedDelivery, ...]
     ) -> EventRecord:
+        project = self._projects.get_project(event.project_id)
         plan = (*before, *added)
         grown = replace(
             event,
             status=check_event(event.status, EventStatus.DELIVERING),
             plan_total=len(plan),
             due_ms=event.updated_ms + LOOK_AGAIN_MS,
+            expires_s=max(event.expires_s or 0, expires_open_s(event.accepted_ms, project)),
         )
         if len(plan) <= PLAN_INLINE:
             return replace(grown, plan=plan)

@@ -10,9 +10,10 @@ from itertools import islice
 from hooktrace.domain.deliveries import DeliveryRecord
 from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import DeliveryId, EventId, ProjectId, bare, delivery_id
-from hooktrace.domain.retention import FAILURES, expires_event_s
+from hooktrace.domain.retention import expires_event_s, is_open_longer
 from hooktrace.domain.states import (
     DELIVERY_ENDS,
+    EVENT_ENDS,
     DeliveryStatus,
     EventStatus,
     check_event,
@@ -26,7 +27,12 @@ ROUNDS = 6
 CHUNK = 100
 KEPT_PLACES = 1_000
 
+SAME_S = 3_600
+"""Expiries that lie no further apart count as one: a roll-up comes a moment after the end."""
+
 Ref = tuple[ProjectId, EventId]
+Expiries = dict[EventId, set[int]]
+"""When the deliveries expire that decide the status of an event (epoch seconds)."""
 
 
 class RollUpEvents:
@@ -53,8 +59,9 @@ class RollUpEvents:
 
         One write for each event that changes, conditional on its version; the loser reads again.
         A crash before it is healed by the stream, which repeats the batch, and by the audit.
-        The write sets the expiry that belongs to the status. In a project that keeps failures
-        longer, the deliveries of a failure that succeeded are first made to last as long.
+        The write sets the expiry that belongs to the status. Deliveries that would go before or
+        after their event are first made to go with it: successes of a failure in a project that
+        keeps failures longer, and what ended before the project changed its retention.
         Raises Unavailable when the ledger does not answer: the batch must be repeated.
         """
         open_refs = list(dict.fromkeys(refs))
@@ -63,12 +70,14 @@ class RollUpEvents:
             if not open_refs:
                 break
             events = self._ledger.events(open_refs)
-            statuses = self._statuses(list(events.values()))
+            expiries: Expiries = {}
+            statuses = self._statuses(list(events.values()), expiries)
             writes = []
             for event in events.values():
                 after = self._after(event, statuses[event.id])
+                if after is not None or event.id in expiries:
+                    self._keep_with(after, event, expiries.get(event.id, set()))
                 if after is not None:
-                    self._keep_with(after)
                     writes.append(Write(after, event))
             results = self._ledger.write(writes) if writes else []
             open_refs = []
@@ -93,32 +102,63 @@ class RollUpEvents:
             write_token=self._chance.token(),
         )
 
-    def _keep_with(self, event: EventRecord) -> None:
-        """Deliveries that would go before their event, as successes of a failure, go with it.
+    def keep(self, event: EventRecord) -> None:
+        """What is over of an event that is under way is kept as long as that may last.
 
-        One write for each, only where failures are kept longer. One that loses was changed by
-        somebody who sets its expiry anew, and whose change rolls the event up again.
+        Reads and writes only in projects that keep what is under way longer than successes. A
+        delivery that were gone before its event would count as one that was never begun.
         """
-        project = self._projects.get_project(event.project_id)
-        if event.status not in FAILURES or project is None:
+        if event.status is not EventStatus.DELIVERING:
             return
-        if project.failure_days == project.retention_days:
+        if is_open_longer(self._projects.get_project(event.project_id)):
+            self._set_expiry(event)
+
+    def _keep_with(
+        self, after: EventRecord | None, before: EventRecord, expiries: set[int]
+    ) -> None:
+        """What is over is kept as long as its event, which is at its end or under way again.
+
+        Also when its status stays as it was: a retry may begin and end between two roll-ups.
+        `expiries` are those of the deliveries that decided its status. Reads only where one of
+        them differs, or where an earlier round may have been kept otherwise.
+        """
+        event = after or before
+        if event.status not in EVENT_ENDS:
+            if after is not None:
+                self.keep(event)
             return
+        has_rounds = event.plan_pages > 0 or event.plan[-1].replay > 0
+        earlier = has_rounds and is_open_longer(self._projects.get_project(event.project_id))
+        if earlier or any(_differ(one, event.expires_s) for one in expiries):
+            self._set_expiry(event)
+
+    def _set_expiry(self, event: EventRecord) -> None:
+        """The event's own expiry for all deliveries that are over; one write for each that differs.
+
+        A write that loses was changed by somebody who sets the expiry anew, and whose change
+        rolls the event up again.
+        """
         plans = planned(event, self._payloads)
         while chunk := list(islice(plans, CHUNK)):
             found = self._ledger.deliveries(
                 (event.project_id, delivery_of(event, plan)) for plan in chunk
             )
-            early = [d for d in found.values() if (d.expires_s or 0) < (event.expires_s or 0)]
-            now_ms, token = self._clock.now_ms(), self._chance.token()
-            longer = [
-                replace(d.written(now_ms=now_ms, token=token), expires_s=event.expires_s)
-                for d in early
+            others = [
+                d
+                for d in found.values()
+                if d.status in DELIVERY_ENDS and _differ(d.expires_s, event.expires_s)
             ]
-            if longer:
-                self._ledger.write([Write(*pair) for pair in zip(longer, early, strict=True)])
+            now_ms, token = self._clock.now_ms(), self._chance.token()
+            kept = [
+                replace(d.written(now_ms=now_ms, token=token), expires_s=event.expires_s)
+                for d in others
+            ]
+            if kept:
+                self._ledger.write([Write(*pair) for pair in zip(kept, others, strict=True)])
 
-    def _statuses(self, events: Sequence[EventRecord]) -> dict[EventId, EventStatus | None]:
+    def _statuses(
+        self, events: Sequence[EventRecord], expiries: Expiries
+    ) -> dict[EventId, EventStatus | None]:
         """The status each event should have; None for one that nothing was decided about."""
         small = [e for e in events if e.plan_pages == 0]
         refs = {
@@ -129,13 +169,14 @@ class RollUpEvents:
         for (_, identifier), event_id in refs.items():
             record = found.get(identifier)
             seen.setdefault(event_id, []).append(_status(record))
+            _note(expiries, event_id, record)
         answers: dict[EventId, EventStatus | None] = {
             e.id: roll_up(seen[e.id]) if e.id in seen else None for e in small
         }
-        answers |= {e.id: self._large(e) for e in events if e.plan_pages}
+        answers |= {e.id: self._large(e, expiries) for e in events if e.plan_pages}
         return answers
 
-    def _large(self, event: EventRecord) -> EventStatus:
+    def _large(self, event: EventRecord, expiries: Expiries) -> EventStatus:
         """A large fan-out: go on from where the last look met a delivery under way.
 
         The place is a hint in memory. Only when it has passed the end is everything read, once.
@@ -148,10 +189,10 @@ class RollUpEvents:
                     self._places.popitem(last=False)
                 return EventStatus.DELIVERING
         self._places.pop(event.id, None)
-        return roll_up(s for statuses in self._chunks(event, 0) for s in statuses)
+        return roll_up(s for statuses in self._chunks(event, 0, expiries) for s in statuses)
 
     def _chunks(
-        self, event: EventRecord, start: int | None = None
+        self, event: EventRecord, start: int | None = None, expiries: Expiries | None = None
     ) -> Iterator[list[DeliveryStatus]]:
         first = self._places.get(event.id, 0) if start is None else start
         plan = list(latest_round(planned(event, self._payloads)))
@@ -161,6 +202,8 @@ class RollUpEvents:
                 continue
             ids = [delivery_of(event, p) for p in plan[position : position + CHUNK]]
             found = self._ledger.deliveries((event.project_id, i) for i in ids)
+            for record in found.values():
+                _note(expiries if expiries is not None else {}, event.id, record)
             yield [_status(found.get(i)) for i in ids]
 
 
@@ -181,3 +224,12 @@ def latest_round(plan: Iterable[PlannedDelivery]) -> list[PlannedDelivery]:
 
 def _status(record: DeliveryRecord | None) -> DeliveryStatus:
     return DeliveryStatus.PENDING if record is None else record.status
+
+
+def _note(expiries: Expiries, event: EventId, record: DeliveryRecord | None) -> None:
+    if record is not None and record.expires_s is not None:
+        expiries.setdefault(event, set()).add(record.expires_s)
+
+
+def _differ(one_s: int | None, other_s: int | None) -> bool:
+    return abs((one_s or 0) - (other_s or 0)) > SAME_S

@@ -14,6 +14,8 @@ from hooktrace.reading_ports import Lane, LedgerLists
 from hooktrace.usecases.merge_lanes import MORE_READS, MOST_ROWS, MergedLanes
 from hooktrace.usecases.walk_ledger import Walk
 
+DAY_MS = 86_400_000
+
 
 class Projects(Protocol):
     """Says into how many shards a project is divided."""
@@ -68,6 +70,7 @@ class SelectRecords:
             most_rows=self._most_rows,
             more_reads=self._more_reads,
         )
+        now_ms = self._clock.now_ms()
         walk = Walk(
             project=project_id,
             filters=filters,
@@ -77,7 +80,8 @@ class SelectRecords:
             most_bytes=self._most_bytes,
             ledger=self._ledger,
             payloads=self._payloads,
-            now_ms=self._clock.now_ms(),
+            now_ms=now_ms,
+            oldest_ms=now_ms - project.retention_days * DAY_MS,
         )
         walk.run(limit)
         is_over = walk.is_over or stretch.beyond(walk.edge).is_empty

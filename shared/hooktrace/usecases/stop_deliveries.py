@@ -21,6 +21,8 @@ ROWS_A_READ = 500
 ROWS_IN_CALL = 2_000
 """What the call that disables an endpoint looks through itself; sweep goes on with the rest."""
 ROWS_A_ROUND = 10_000
+LISTED = ("retrying", "waiting")
+"""Where the `attention` index has what no worker holds; each is walked through shard by shard."""
 GRACE_MS = 120_000
 """Longer than an attempt in flight takes to be on record and in the index."""
 
@@ -38,10 +40,10 @@ class Projects(Protocol):
 
 
 class StopDeliveries:
-    """Looks through what retries and cancels what is for the stopped endpoint.
+    """Looks through what retries or waits for its turn; cancels what is for the stopped endpoint.
 
-    A delivery that no worker has begun, or whose attempt is in flight, is not among them: the
-    worker that holds it looks at the endpoint itself and cancels it.
+    A delivery whose message is with a worker, or soon will be, or whose attempt is in flight, is
+    not among them: the worker looks at the endpoint itself and cancels it.
 
     It never cancels what is newer than the disabling: records are read first, the endpoint
     after them. If it is still disabled by the same act then, each record stood like this while
@@ -127,11 +129,12 @@ class StopDeliveries:
         """From `stop.at` on; answers where to go on, None at the end or when it was called off."""
         project = self._projects.get_project(stop.project_id)
         number, _, low = stop.at.partition(":")
-        shard = int(number or 0)
-        while project is not None and shard < project.shards:
+        step = int(number or 0)
+        while project is not None and step < project.shards * len(LISTED):
             if self._rows <= 0:
-                return f"{shard}:{low}"
-            lane = Lane(ProjectId(stop.project_id), "D", shard, "attention", "retrying")
+                return f"{step}:{low}"
+            name, shard = LISTED[step // project.shards], step % project.shards
+            lane = Lane(ProjectId(stop.project_id), "D", shard, "attention", name)
             limit = min(ROWS_A_READ, self._rows)
             read = LaneRead(lane, low or FIRST, LAST, limit, descending=False)
             (found,) = self._lists.read([read])
@@ -139,7 +142,7 @@ class StopDeliveries:
             refs = _deliveries_of(stop.endpoint_id, [entry.place for entry in found.entries])
             if refs and not self._cancel(stop, refs):
                 return None
-            shard, low = (shard + 1, "") if found.edge is None else (shard, found.edge)
+            step, low = (step + 1, "") if found.edge is None else (step, found.edge)
         return None
 
     def _cancel(self, stop: Stop, refs: Sequence[DeliveryId]) -> bool:

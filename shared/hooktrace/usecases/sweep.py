@@ -8,19 +8,18 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hooktrace.domain.deliveries import DeliveryRecord, next_number
-from hooktrace.domain.delivery_steps import DEAD_LETTER, end_without_attempt
-from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import DeliveryId, EventId, ProjectId, bare, delivery_id
-from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, OperateTaskV1, Task, decode
+from hooktrace.domain.messages import DeliverTaskV1, Task
 from hooktrace.domain.registry import Project
-from hooktrace.domain.states import DELIVERY_ENDS, DeliveryStatus, EventStatus, check_event
+from hooktrace.domain.states import DELIVERY_ENDS, DeliveryStatus, EventStatus
 from hooktrace.ports import Chance, Clock, Ledger, LedgerScan, Payloads, TaskQueue, Write, Written
-from hooktrace.usecases.delivery_jobs import queue_delay, unborn_record
+from hooktrace.usecases.delivery_jobs import queue_delay
 from hooktrace.usecases.ingest_events import match_task
 from hooktrace.usecases.match_events import deliver_task, planned
 from hooktrace.usecases.roll_up_events import RollUpEvents
 from hooktrace.usecases.watch_operations import WatchOperations
+from hooktrace.usecases.write_back import DeadLetters, WriteBackLetters
 
 DUE_BATCH = 500
 DUE_HORIZON_MS = 60_000
@@ -29,6 +28,7 @@ FIRST_LOOK_BACK_MS = 10 * 60_000
 LATE_MS = 5_000
 LATE_ON_SLOW_LANE_MS = 15 * 60_000
 CHUNK = 100
+ROUNDS = 4
 
 
 class Projects(Protocol):
@@ -45,16 +45,6 @@ class Marks(Protocol):
     def mark(self, name: str) -> int | None: ...
 
     def set_mark(self, name: str, value: int) -> None: ...
-
-
-class DeadLetters(Protocol):
-    """A dead-letter queue."""
-
-    def receive(self) -> list[tuple[str, str]]:
-        """Some messages: (handle, body)."""
-        ...
-
-    def delete(self, handle: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +82,15 @@ class Sweep:
         self._marks = marks
         self._match_queue = match_queue
         self._deliver_queue = deliver_queue
-        self._dead_letters = dead_letters
+        self._letters = WriteBackLetters(
+            queues=dead_letters,
+            ledger=ledger,
+            payloads=payloads,
+            projects=projects,
+            operations=operations,
+            clock=clock,
+            chance=chance,
+        )
         self._roll_up = roll_up
         self._operations = operations
         self._ages = ages
@@ -112,8 +110,8 @@ class Sweep:
             ("first", self._ages.first_seconds),
             ("second", self._ages.second_seconds),
         ):
-            self._audit(name, seconds * 1000)
-        self._write_back_dead_letters()
+            self._audit(name, seconds * 1000, is_last=name == "second")
+        self.counts += self._letters.run()
         return self.counts
 
     # -- due retries ----------------------------------------------------------------------
@@ -150,30 +148,33 @@ class Sweep:
         self.counts["due_sent"] += len(sends)
 
     def _look_at_due_events(self, refs: list[tuple[ProjectId, EventId]], now_ms: int) -> None:
-        """Events that were replayed: what is planned and not begun is sent; then all is well."""
+        """Events that were replayed, or were under way when the audit saw them last.
+
+        What nothing moves is sent. While something is under way that nobody else would look for,
+        they are looked at again.
+        """
         found = self._ledger.events(refs) if refs else {}
         due = [e for e in found.values() if e.due_ms is not None and e.due_ms <= now_ms]
+        writes = []
         for event in due:
-            self._repair(event)
-        writes = [
-            Write(
-                replace(
-                    event,
-                    due_ms=None,
-                    version=event.version + 1,
-                    write_token=self._chance.token(),
-                ),
-                event,
-            )
-            for event in due
-        ]
+            goes_on = not event.has_expired(now_ms) and self._repair(event)
+            self._roll_up.keep(event)
+            writes.append(self._look_again(event, now_ms + DUE_AGAIN_MS if goes_on else None))
         if writes:
             self._ledger.write(writes)  # a write that loses is tried by the next round
 
+    def _look_again(self, event: EventRecord, due_ms: int | None) -> Write:
+        token = self._chance.token()
+        after = replace(event, due_ms=due_ms, version=event.version + 1, write_token=token)
+        return Write(after, event)
+
     # -- the audit ------------------------------------------------------------------------
 
-    def _audit(self, name: str, age_ms: int) -> None:
-        """Looks at every event that reached this age since the last look."""
+    def _audit(self, name: str, age_ms: int, *, is_last: bool) -> None:
+        """Looks at every event that reached this age since the last look.
+
+        What the last look finds under way without a time of its own in `due` is listed there.
+        """
         until = self._clock.now_ms() - age_ms
         since = self._marks.mark(name)
         since = until - FIRST_LOOK_BACK_MS if since is None else since
@@ -185,98 +186,77 @@ class Sweep:
                 events = self._scan.events_in_shard(ProjectId(identifier), shard, since, until)
                 for event in events:
                     self.counts["audited"] += 1
-                    self._repair(event)
+                    goes_on = self._repair(event)
+                    if is_last:
+                        self._roll_up.keep(event)
+                    if goes_on and is_last:
+                        self._list_as_due(event)
         self._marks.set_mark(name, until)
 
-    def _repair(self, event: EventRecord) -> None:
+    def _list_as_due(self, event: EventRecord) -> None:
+        """The event may have changed meanwhile; who wrote last does not matter."""
+        for _ in range(ROUNDS):
+            found = self._ledger.events([(event.project_id, event.id)])
+            now = found.get(event.id)
+            if now is None or now.due_ms is not None:
+                return
+            due_ms = self._clock.now_ms() + DUE_AGAIN_MS
+            if isinstance(self._ledger.write([self._look_again(now, due_ms)])[0], Written):
+                return
+
+    def _repair(self, event: EventRecord) -> bool:
+        """Sends what nothing moves; whether something is under way that only this looks for.
+
+        Of an event that was replayed the status follows from the latest round alone: earlier
+        rounds may be under way when it is at its end.
+        """
         if event.status is EventStatus.ACCEPTED:
             self._match_queue.send([(match_task(event, event.packed), 0)])
             self.counts["match_sent_again"] += 1
             self._saw_waiting(event.updated_ms)
-        elif event.status is EventStatus.DELIVERING:
-            sends = list(self._stuck(event))
-            if sends:
-                self._deliver_queue.send([(task, 0) for task in sends])
-                self.counts["deliver_sent_again"] += len(sends)
-                self._saw_waiting(event.updated_ms)
+            return False
+        if event.status is not EventStatus.DELIVERING and not self._was_replayed(event):
+            return False
+        stuck, unwatched = self._under_way(event)
+        if stuck:
+            self._deliver_queue.send([(task, 0) for task in stuck])
+            self.counts["deliver_sent_again"] += len(stuck)
+            self._saw_waiting(event.updated_ms)
+        if event.status is EventStatus.DELIVERING:
             self.counts["rolled_up"] += len(self._roll_up.run([(event.project_id, event.id)]))
+        return unwatched
+
+    def _was_replayed(self, event: EventRecord) -> bool:
+        """Whether its plan has more than one round; the last one stands at its end."""
+        plan = event.plan
+        if event.plan_pages:
+            plan = self._payloads.plan_page(event, event.plan_pages - 1)
+        return bool(plan) and plan[-1].replay > 0
 
     def _saw_waiting(self, since_ms: int) -> None:
         """`oldest_waiting_s` is how long the oldest of all that was found has waited."""
         seconds = (self._clock.now_ms() - since_ms) // 1000
         self.counts["oldest_waiting_s"] = max(self.counts["oldest_waiting_s"], seconds)
 
-    def _stuck(self, event: EventRecord) -> Iterator[DeliverTaskV1]:
-        """Deliveries that nothing moves: unborn, lease run out, or retry overdue."""
+    def _under_way(self, event: EventRecord) -> tuple[list[DeliverTaskV1], bool]:
+        """The messages of deliveries that nothing moves (unborn, lease run out, retry overdue),
+        and whether any delivery is under way without a time of its own in `due`."""
         now_ms = self._clock.now_ms()
+        stuck: list[DeliverTaskV1] = []
+        unwatched = False
         for plan in _chunks(planned(event, self._payloads)):
             ids = {_id(event, p): p for p in plan}
             found = self._ledger.deliveries((event.project_id, i) for i in ids)
             for identifier, one in ids.items():
                 record = found.get(identifier)
                 if record is None:
-                    yield deliver_task(event, one, event.packed)
+                    stuck.append(deliver_task(event, one, event.packed))
                 elif is_stuck(record, now_ms):
-                    yield _next_task(event, record)
-
-    # -- dead letters ---------------------------------------------------------------------
-
-    def _write_back_dead_letters(self) -> None:
-        """What no worker could do ends in its trace as `failed`, with the reason.
-
-        A letter is deleted after its trace is written. One that names nothing stays where it is,
-        for the alarm and for a person to read.
-        """
-        for queue in self._dead_letters:
-            for handle, body in queue.receive():
-                try:
-                    task = decode(body)
-                except InvalidInput:
-                    self.counts["dead_unreadable"] += 1
+                    stuck.append(_next_task(event, record))
+                elif record.status in DELIVERY_ENDS or record.due_ms is not None:
                     continue
-                if self._write_back(task):
-                    queue.delete(handle)
-                    self.counts["dead_written_back"] += 1
-
-    def _write_back(self, task: Task) -> bool:
-        if isinstance(task, OperateTaskV1):
-            return self._operations.fail(task)
-        now_ms, token = self._clock.now_ms(), self._chance.token()
-        if isinstance(task, MatchTaskV1):
-            found = self._ledger.events([(task.project_id, task.event_id)])
-            event = found.get(task.event_id)
-            if event is None or event.status is not EventStatus.ACCEPTED:
-                return True
-            after = replace(
-                event,
-                status=check_event(event.status, EventStatus.FAILED),
-                version=event.version + 1,
-                updated_ms=now_ms,
-                reason="dead_letter_match",
-                write_token=token,
-            )
-            return isinstance(self._ledger.write([Write(after, event)])[0], Written)
-        identifier = delivery_id(bare(task.event_id), bare(task.endpoint_id), task.replay)
-        record = self._ledger.deliveries([(task.project_id, identifier)]).get(identifier)
-        if record is None:
-            return self._write_back_unborn(task)
-        ended = end_without_attempt(record, DEAD_LETTER, now_ms=now_ms, token=token)
-        return ended is None or isinstance(self._ledger.write([Write(ended, record)])[0], Written)
-
-    def _write_back_unborn(self, task: DeliverTaskV1) -> bool:
-        """The delivery was never begun: it is born failed. Without its event there is no trace."""
-        found = self._ledger.events([(task.project_id, task.event_id)])
-        event = found.get(task.event_id)
-        if event is None:
-            return True
-        plan = PlannedDelivery(task.endpoint_id, task.matched_by, task.replay)
-        ended = end_without_attempt(
-            unborn_record(event, plan),
-            DEAD_LETTER,
-            now_ms=self._clock.now_ms(),
-            token=self._chance.token(),
-        )
-        return ended is None or isinstance(self._ledger.write([Write(ended)])[0], Written)
+                unwatched = True
+        return stuck, unwatched
 
 
 def is_stuck(record: DeliveryRecord, now_ms: int) -> bool:

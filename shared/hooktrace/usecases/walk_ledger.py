@@ -17,6 +17,7 @@ from hooktrace.domain.ids import (
     ProjectId,
     bare,
     delivery_id,
+    ulid_ms,
 )
 from hooktrace.domain.listing import Filters, Source, Stretch
 from hooktrace.domain.shown_size import shown_bytes
@@ -48,7 +49,9 @@ class Walk:
         ledger: Ledger,
         payloads: Payloads,
         now_ms: int,
+        oldest_ms: int,
     ) -> None:
+        """`oldest_ms`: deliveries of events accepted before it may have outlived their event."""
         self._project = project
         self._filters = filters
         self._source = source
@@ -58,6 +61,7 @@ class Walk:
         self._ledger = ledger
         self._payloads = payloads
         self._now_ms = now_ms
+        self._oldest_ms = oldest_ms
         self._limit = 0
         self._is_cut = False
         self._passed = ""
@@ -154,7 +158,7 @@ class Walk:
     def _look_at_deliveries(self, entries: Sequence[Entry]) -> None:
         records = self._deliveries_at(entries)
         if self._filters.kind == "deliveries" and not self._filters.asks_events:
-            for place, record in records:
+            for place, record in self._with_event(records):
                 self._pass(place, record)
             return
         refs = dict.fromkeys((self._project, r.event_id) for _, r in records)
@@ -167,6 +171,15 @@ class Walk:
                 self._pass(place, record)
             elif event.ulid != self._passed:
                 self._pass(place, event)
+
+    def _with_event(
+        self, records: Sequence[tuple[str, DeliveryRecord]]
+    ) -> list[tuple[str, DeliveryRecord]]:
+        """Those whose event lives; it is read only when it may have gone before them."""
+        old = {r.event_id for _, r in records if ulid_ms(r.event_id) < self._oldest_ms}
+        found = self._ledger.events((self._project, one) for one in old) if old else {}
+        living = {one for one, event in found.items() if not self._expired(event.expires_s)}
+        return [(p, r) for p, r in records if r.event_id not in old or r.event_id in living]
 
     def _deliveries_at(self, entries: Sequence[Entry]) -> list[tuple[str, DeliveryRecord]]:
         """The living deliveries of these entries that the filters take."""

@@ -52,6 +52,16 @@ def test_jitter_stays_within_a_tenth() -> None:
         ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400),
         ("１２０", 60),
         ("9" * 5_000, 86_400),
+        ("120, 300", 300),  # several headers, as the endpoint and a proxy make them
+        ("300,\t120", 300),
+        ("120, soon", 60),
+        ("120,", 60),
+        ("+120", 60),
+        ("1e3", 60),
+        (formatdate(NOW_MS / 1000 - 300, usegmt=True), 60),
+        (formatdate(NOW_MS / 1000 + 300, usegmt=True).replace("GMT", "+0000"), 300),
+        ("Monday, 21-Sep-26 13:18:20 GMT", 60),
+        ("Mon, 21 Sep 2026 13:18:20 -2400", 60),
     ],
 )
 def test_fc_35_retry_after_in_the_wild(value: str, seconds: float) -> None:

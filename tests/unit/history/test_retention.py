@@ -180,6 +180,121 @@ def test_what_is_under_way_outlives_a_short_retention_and_its_end_can_be_seen() 
     assert 0.9 * DAY < left_s <= DAY
 
 
+def expire(world: World) -> None:
+    """Deletes what has expired, as TTL does sooner or later."""
+    now_s = world.clock.ms / 1000
+    for key, item in list(world.table._items.items()):
+        if "x" in item and int(item["x"]["N"]) < now_s:
+            world.table.delete(key)
+
+
+def run_and_expire(world: World, days: float) -> None:
+    for _ in range(round(days * 8)):
+        world.run_for(DAY / 8, step=DAY / 48)
+        expire(world)
+
+
+@pytest.mark.parametrize("others", [1, 60])
+@pytest.mark.parametrize(("days", "failure_days"), [(1, None), (2, None), (2, 30)])
+def test_a_delivery_is_not_gone_while_its_event_is_under_way_like_fc_64(
+    days: int, failure_days: int | None, others: int
+) -> None:
+    """It would count as one that was never begun, and the event would never end."""
+    world = World()
+    keep(world, days, failure_days)
+    for number in range(others):
+        world.subscription(world.endpoint(f"http://127.0.0.1:9/{number}"))
+    late = world.endpoint("http://127.0.0.1:9/late", retry_schedule=(3_600,))
+    world.sender.script[late.url] = [500, 200]
+    bad = world.endpoint("http://127.0.0.1:9/bad", retry_schedule=(DAY, DAY, DAY))
+    world.sender.script[bad.url] = [500, 500, 500, 200]
+    for endpoint in (late, bad):
+        world.subscription(endpoint)
+    event = world.ingest()
+    run_and_expire(world, 2.5)
+    trace = world.trace(event)
+    assert trace.event.status is EventStatus.DELIVERING
+    states = [d.status for d in trace.deliveries]
+    assert states.count(DeliveryStatus.SUCCEEDED) == min(100, others + 1)
+    run_and_expire(world, 1)
+    assert world.trace(event).event.status is EventStatus.SUCCEEDED
+    assert len(world.sender.requests) == others + 2 + 4
+    left = {kind: kept for kind, kept in days_left(world).items() if kind in "ED"}
+    assert len({left for kept in left.values() for left in kept}) == 1
+
+
+@pytest.mark.parametrize(("before", "after"), [(30, 1), (1, 30)])
+def test_a_setting_that_changes_midway_leaves_no_half_a_trace_like_fc_64(
+    before: int, after: int
+) -> None:
+    from dataclasses import replace
+
+    world = World()
+    keep(world, before, None)
+    world.subscription(world.endpoint("http://127.0.0.1:9/good"))
+    slow = world.endpoint("http://127.0.0.1:9/slow", retry_schedule=(60,))
+    world.subscription(slow)
+    world.sender.script[slow.url] = [500, 200]
+    event = world.ingest()
+    world.run()
+    was = world.project
+    world.registry.projects.replace_project(replace(was, retention_days=after), before=was)
+    world.run_for(120, step=31)
+    assert world.trace(event).event.status is EventStatus.SUCCEEDED
+    assert days_left(world)["D"] == days_left(world)["E"] == {after}
+
+
+def test_a_replay_in_the_last_hour_is_under_way_like_any_other_like_fc_64() -> None:
+    world = World()
+    keep(world, 1, None)
+    world.subscription(world.endpoint("http://127.0.0.1:9/good"))
+    event = world.ingest()
+    world.run()
+    world.clock.advance(23.5 * 3_600)
+    bad = world.endpoint("http://127.0.0.1:9/bad", retry_schedule=(DAY,))
+    world.sender.script[bad.url] = [500, 200]
+    world.subscription(bad)
+    world.replaying().run(ProjectId(event.project_id), event.id)
+    run_and_expire(world, 0.5)
+    first, *_ = world.trace(event).deliveries
+    assert (first.replay, first.status) == (0, DeliveryStatus.SUCCEEDED)
+    run_and_expire(world, 1)
+    trace = world.trace(event)
+    assert trace.event.status is EventStatus.SUCCEEDED
+    assert {d.status for d in trace.deliveries} == {DeliveryStatus.SUCCEEDED}
+    run_and_expire(world, 1.5)
+    assert world.reader().event(ProjectId(event.project_id), event.id) is None
+    assert set(days_left(world)) <= {"B"}
+
+
+def test_a_retry_between_two_roll_ups_changes_no_expiry_like_fc_64(world: World) -> None:
+    """The event was partial before and is partial after: the roll-up sees no change of status."""
+    other = world.endpoint("http://127.0.0.1:9/other", retry_schedule=())
+    world.sender.script[other.url] = [500, 200]
+    world.subscription(other)
+    world.subscription(world.endpoint("http://127.0.0.1:9/good"))
+    event = failing(world)
+    world.run()
+    assert world.trace(event).event.status is EventStatus.PARTIAL
+    failed = next(d for d in world.trace(event).deliveries if d.endpoint_id == other.id)
+    world.steering().retry(ProjectId(event.project_id), failed.id, KEY, force=False)
+    world.deliver_once()
+    world.notify()
+    assert world.trace(event).event.status is EventStatus.PARTIAL
+    assert days_left(world) == {"B": {60}, "E": {60}, "D": {60}}
+
+
+def test_a_delivery_that_outlived_its_event_is_not_listed_like_fc_64(world: World) -> None:
+    room = Room(world)
+    event = failing(world)
+    world.run()
+    world.clock.advance(11 * DAY)
+    assert room.walk("/v1/deliveries") == room.walk("/v1/deliveries", status="failed") != []
+    world.table.delete(next(key for key in world.table._items if key[1] == f"E#{event.ulid}"))
+    for query in ({}, {"status": "failed"}, {"outcome": "http_error"}, {"order": "asc"}):
+        assert room.walk("/v1/deliveries", **query) == []
+
+
 def test_pages_of_a_long_plan_and_shelved_attempts_expire(world: World) -> None:
     for number in range(60):
         world.subscription(world.endpoint(f"http://127.0.0.1:9/{number}"))

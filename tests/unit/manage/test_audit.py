@@ -111,6 +111,36 @@ def test_pages_hold_every_record_once(room: Room, order: str) -> None:
     assert room.call("GET", f"/v1/audit?limit=3&order=asc{cursor}x").status == 400
 
 
+def test_a_walk_keeps_the_window_it_began_with_like_fc_53(room: Room) -> None:
+    """`since` may be relative, and what is made meanwhile is not what was asked for."""
+    made = [room.endpoint()["id"] for _ in range(3)]
+    first = room.call("GET", "/v1/audit?since=-60s&limit=1&order=asc").json
+    back = room.call("GET", "/v1/audit?since=-60s&limit=1").json
+    room.clock.ms += 90_000
+    room.endpoint()
+    rest = room.call(
+        "GET", f"/v1/audit?since=-60s&limit=9&order=asc&cursor={first['next_cursor']}"
+    ).json
+    assert [item["target"] for item in rest["items"]] == made[1:]
+    older = room.call("GET", f"/v1/audit?since=-60s&limit=9&cursor={back['next_cursor']}").json
+    assert [item["target"] for item in older["items"]] == made[1::-1]
+
+
+def test_a_window_that_holds_nothing_is_empty_like_fc_54(room: Room) -> None:
+    room.endpoint()
+    for order in ("asc", "desc"):
+        assert trail(room, f"?since=2999-01-01T00:00:00Z&order={order}") == []
+    assert trail(room, "?until=1970-01-01T00:00:00Z") == []
+
+
+@pytest.mark.parametrize(
+    "query", ["key_id=", "key_id=x", "action=", "target=", "outcome=", "since=", "until="]
+)
+def test_an_empty_filter_says_nothing_like_fc_54(room: Room, query: str) -> None:
+    refused = room.call("GET", f"/v1/audit?{query}")
+    assert (refused.status, refused.json["code"]) == (400, "invalid_parameter")
+
+
 def test_a_page_looks_at_no_more_than_its_share(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:

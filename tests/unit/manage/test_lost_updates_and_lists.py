@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from functions.manage.cursors import write_cursor
 from tests.unit.manage.room import Room
 
 # Lost updates
@@ -95,6 +96,35 @@ def test_cursors_are_good_for_one_list_of_one_project(room: Room) -> None:
     assert room.call("GET", filtered).json["code"] == "invalid_cursor"
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "page=2", "limit=1&limit=2"])
+@pytest.mark.parametrize("text", ["x", "", "9" * 40, "1.x", "1.1.1", "ep_", "~", "AUDIT#x"])
+def test_a_cursor_of_ones_own_making_leads_nowhere_like_fc_52(room: Room, text: str) -> None:
+    """They are not signed: whoever reads the code can make one that fits its list."""
+    endpoints, audit = ("endpoints", room.projects["P"]), ("audit", room.projects["P"])
+    for path, bound in (("/v1/endpoints", endpoints), ("/v1/audit", (*audit, *[""] * 6, "desc"))):
+        answer = room.call("GET", f"{path}?cursor={write_cursor(text, *bound)}")
+        assert (answer.status, answer.json["code"]) == (400, "invalid_cursor")
+
+
+@pytest.mark.parametrize(
+    "limit", ["%2010", "10%20", "+10", "%2B10", "1_0", "10.0", "1e2", "0x10", "%D9%A1%D9%A0", ""]
+)
+def test_a_limit_is_written_in_digits_alone_like_fc_54(room: Room, limit: str) -> None:
+    refused = room.call("GET", f"/v1/endpoints?limit={limit}")
+    assert (refused.status, refused.json["code"]) == (400, "invalid_parameter")
+    assert "decimal digits" in refused.text
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=201",
+        "limit=-1",
+        "limit=" + "9" * 30,
+        "limit=x",
+        "page=2",
+        "limit=1&limit=2",
+    ],
+)
 def test_parameters_that_are_wrong_are_refused(room: Room, query: str) -> None:
     assert room.call("GET", f"/v1/endpoints?{query}").status == 400

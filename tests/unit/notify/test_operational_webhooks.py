@@ -231,7 +231,7 @@ def test_a_crash_between_the_event_and_its_message(
         assert len(world.bus) == 1
     else:
         world.table.stream = []
-    world.run_for(240)
+    world.run_for(1_200, step=10)
     assert len(requests(world)) == 1
     assert operational(world)[0].status is EventStatus.SUCCEEDED
     assert operational(world)[0].due_ms is None

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from functions.manage.cursors import write_cursor
 from tests.whole_api import Answer, WholeApi
 from tests.world import World
 
@@ -221,3 +222,33 @@ def test_a_start_that_died_before_its_message_is_completed_by_the_same_call(
     assert second.status == 202
     assert caller.finished(second.json["id"])["counts"]["succeeded"] == 2
     assert len(caller.call("GET", "/v1/operations").json["items"]) == 1
+
+
+@pytest.mark.parametrize("text", ["x", "", "1", "1.x", "-1.0", "9" * 5000 + ".0", "1.1.1"])
+def test_a_cursor_of_ones_own_making_leads_nowhere_like_fc_52(caller: Caller, text: str) -> None:
+    made = caller.start({"action": "retry", "filter": {"status": "failed"}}).json["id"]
+    for path, scope in (
+        (f"/v1/operations/{made}/items", ("operation items", caller.project, made)),
+        ("/v1/operations", ("operations", caller.project)),
+    ):
+        answer = caller.call("GET", f"{path}?cursor={write_cursor(text, *scope)}")
+        assert (answer.status, answer.json["code"]) == (400, "invalid_cursor")
+
+
+def test_expired_operations_hide_no_living_ones_like_fc_64(caller: Caller) -> None:
+    """An operation keeps the expiry that it was made with: a younger one may go before it."""
+    body = {"action": "retry", "filter": {"status": "failed"}}
+    project = f"/v1/projects/{caller.project}"
+    living = [caller.start(body).json["id"] for _ in range(3)]
+    caller.call("PATCH", project, {"retention_days": 1})
+    caller.world.clock.advance(1)
+    for _ in range(5):
+        caller.start(body)
+    caller.world.clock.advance(2 * 86_400)
+    seen, query = [], "limit=2"
+    while query:
+        page = caller.call("GET", f"/v1/operations?{query}").json
+        seen += [one["id"] for one in page["items"]]
+        more = page.get("next_cursor")
+        query = f"limit=2&cursor={more}" if more else ""
+    assert seen == sorted(living, reverse=True)

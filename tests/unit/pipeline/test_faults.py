@@ -253,6 +253,28 @@ def test_fc_41_a_write_that_succeeded_and_reported_failure(world: World, number:
     assert world.deliver_queue.messages == []
 
 
+def test_a_request_that_breaks_off_costs_no_other_its_result_like_fc_40(world: World) -> None:
+    """A fault of ours in one request is as a death of that one alone; it ends by its message."""
+    good = world.endpoint("http://127.0.0.1:9/good")
+    bad = world.endpoint("http://127.0.0.1:9/bad")
+    for endpoint in (good, bad):
+        world.subscription(endpoint)
+    world.sender.script[bad.url] = [ValueError("secret"), ValueError("secret"), 200]
+    events = [world.ingest() for _ in range(4)]
+    world.match_once()
+    answers = world.deliver_once()
+    back = [one for one in answers if isinstance(one, PutBack)]
+    assert len(back) == 2
+    assert all("ValueError in send" in one.why and "secret" not in one.why for one in back)
+    world.run_for(200, step=5)
+    for event in events:
+        assert world.trace(event).event.status is EventStatus.SUCCEEDED
+    requests = [request.url for request in world.sender.requests]
+    assert (requests.count(good.url), requests.count(bad.url)) == (4, 6)
+    outcomes = [[a.outcome for a in d.attempts] for e in events for d in world.trace(e).deliveries]
+    assert outcomes.count([AttemptOutcome.WORKER_LOST, AttemptOutcome.SUCCESS]) == 2
+
+
 def test_fc_42_three_matchers_one_event_and_one_killed(world: World) -> None:
     for _ in range(250):
         world.subscription(world.endpoint())
@@ -343,6 +365,28 @@ def test_fc_46_a_retry_goes_where_the_endpoint_is_now(world: World) -> None:
     old, new = the_delivery(world, event).attempts
     assert (old.url, new.url) == ("http://127.0.0.1:9/old", "http://127.0.0.1:9/new")
     assert world.trace(event).event.status is EventStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize("status", [410, 404])
+def test_what_the_old_address_answers_is_not_final_like_fc_46(world: World, status: int) -> None:
+    """The customer moved house while the request was under way; the old house says: gone."""
+    endpoint = world.endpoint(
+        "http://127.0.0.1:9/old", retry_schedule=(5,), permanent_statuses=(404,)
+    )
+    world.subscription(endpoint)
+
+    def moves(_: OutgoingRequest) -> Any:
+        world.change(endpoint, url="http://127.0.0.1:9/new")
+        return answer(status)
+
+    world.sender.script[endpoint.url] = [moves]
+    event = world.ingest()
+    world.run_for(60)
+    assert [a.status for a in the_delivery(world, event).attempts] == [status, 200]
+    assert world.trace(event).event.status is EventStatus.SUCCEEDED
+    now = world.registry.endpoints.get_endpoint(world.project.id, endpoint.id)
+    assert now is not None
+    assert now.state == "enabled"
 
 
 def test_fc_60_one_rotten_message_spoils_no_other(world: World) -> None:

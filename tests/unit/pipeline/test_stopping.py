@@ -12,7 +12,7 @@ from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.events import EventRecord
 from hooktrace.domain.ids import ProjectId
 from hooktrace.domain.messages import DeliverTaskV1, decode
-from hooktrace.domain.registry import Endpoint
+from hooktrace.domain.registry import Endpoint, RateLimit
 from hooktrace.domain.states import DeliveryStatus, EventStatus
 from hooktrace.registry_ports import Stop
 from hooktrace.usecases import manage_endpoints as use
@@ -320,3 +320,46 @@ def test_the_health_of_a_deleted_endpoint_expires(world: World, endpoint: Endpoi
     assert health.expires_s * 1_000 > world.clock.ms
     world.notify()
     assert world.told_of_endpoints == []
+
+
+def answers_410(world: World, endpoint: Endpoint) -> None:
+    world.sender.script[endpoint.url] = [410]
+    world.change(endpoint, rate_limit=RateLimit(2, 3_600))
+    world.ingest(event_type="order.created")
+    world.run()
+
+
+@pytest.mark.parametrize(
+    ("stop", "reason"),
+    [
+        (disable, "endpoint_disabled"),
+        (delete, "endpoint_deleted"),
+        (answers_410, "endpoint_disabled"),
+    ],
+)
+def test_what_waits_for_a_rate_limit_is_cancelled_like_fc_45(
+    world: World, endpoint: Endpoint, stop: Any, reason: str
+) -> None:
+    """Its turn may be hours away; that is no reason to leave it pending for so long."""
+    limited = world.change(endpoint, rate_limit=RateLimit(1, 3_600))
+    world.sender.script[endpoint.url] = [200]
+    first, *waiting = retrying(world, 6)
+    assert {delivery(world, event).waiting_for for event in waiting} == {"rate_limit"}
+    if stop is answers_410:
+        world.clock.advance(4_000)
+        world.deliver_queue.messages.clear()  # let none of these be the one that meets the 410
+    stop(world, limited)
+    world.run_for(70, step=10)
+    assert ends(world, waiting) == {("cancelled", reason): 5}
+    assert world.trace(waiting[0]).event.status is EventStatus.FAILED
+    assert delivery(world, first).status is DeliveryStatus.SUCCEEDED
+
+
+def test_a_waiting_delivery_that_goes_leaves_the_list(world: World, endpoint: Endpoint) -> None:
+    world.change(endpoint, rate_limit=RateLimit(1, 60))
+    world.sender.script[endpoint.url] = [200]
+    _, waiting = retrying(world, 2)
+    assert delivery(world, waiting).attention == "waiting"
+    world.run_for(90, step=5)
+    assert delivery(world, waiting).status is DeliveryStatus.SUCCEEDED
+    assert delivery(world, waiting).attention is None

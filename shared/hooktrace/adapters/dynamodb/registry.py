@@ -78,6 +78,8 @@ class DynamoRegistryTable:
     def query(
         self, pk: str, low: str, high: str, *, limit: int | None = None, descending: bool = False
     ) -> list[Item]:
+        if low > high:  # DynamoDB refuses such a range
+            return []
         arguments: dict[str, Any] = {
             "TableName": self._name,
             "KeyConditionExpression": "PK = :p AND SK BETWEEN :low AND :high",

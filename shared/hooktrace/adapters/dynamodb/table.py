@@ -138,6 +138,8 @@ class DynamoTable:
     def range(
         self, partition: str, low: str, high: str, *, limit: int, descending: bool = False
     ) -> Page:
+        if low > high:  # DynamoDB refuses such a range
+            return Page([], more=False)
         answer = self._call(
             "query",
             TableName=self._name,
