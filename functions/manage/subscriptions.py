@@ -16,9 +16,10 @@ from functions.manage.contract import (
     SubscriptionPatch,
     SubscriptionTest,
 )
-from functions.manage.cursors import read_cursor, write_cursor
+from functions.manage.cursors import read_cursor
 from functions.manage.desks import Wired
 from functions.manage.operation_shapes import OperationView
+from functions.manage.pages import page_of
 from functions.manage.reading import (
     created,
     if_match,
@@ -178,10 +179,8 @@ def _list(wired: Wired, request: Request) -> Response:
         endpoint_id=endpoint_id,
         desk=wired().subscriptions,
     )
-    body: dict[str, object] = {"items": [subscription_view(each) for each in page.items]}
-    if page.next_after is not None:
-        body["next_cursor"] = write_cursor(page.next_after, *scope)
-    return Response(200, body)
+    items = [subscription_view(each) for each in page.items]
+    return Response(200, page_of(items, page.next_after, *scope))
 
 
 def _get(wired: Wired, request: Request) -> Response:

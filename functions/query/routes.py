@@ -97,9 +97,9 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
             description=(
                 "Strongly consistent: what matched, what did not and by which clause, every "
                 "delivery with its attempts, and what comes next. Of many deliveries 100 are "
-                "shown; `links.more_deliveries` leads on. `wait` waits for the outcome; an answer "
-                "with `Retry-After` did not wait, because as many calls of the project as may "
-                "wait at once do so already."
+                "shown, or fewer when their answers are large; `links.more_deliveries` leads on. "
+                "`wait` waits for the outcome; an answer with `Retry-After` did not wait, because "
+                "as many calls of the project as may wait at once do so already."
             ),
             tags=("Events",),
             query=contract.TraceQuery,

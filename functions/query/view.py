@@ -12,7 +12,7 @@ from hooktrace.domain.events import EventRecord
 from hooktrace.domain.next_step import NextStep, of_delivery, of_event
 from hooktrace.domain.record_facts import delivery_facts, event_facts, time_fact
 from hooktrace.domain.times import rfc3339
-from hooktrace.usecases.read_trace import SHOWN_DELIVERIES, Trace
+from hooktrace.usecases.read_trace import Trace
 
 
 def event_trace(trace: Trace, *, match: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def event_trace(trace: Trace, *, match: Mapping[str, Any] | None) -> dict[str, A
 
 def _trace_links(trace: Trace) -> dict[str, str]:
     links = {"self": f"/v1/events/{trace.event.id}"}
-    shown = trace.start + SHOWN_DELIVERIES
+    shown = trace.start + len(trace.deliveries)
     if trace.event.plan_total > shown:
         links["more_deliveries"] = f"{links['self']}?deliveries_from={shown}"
     return links

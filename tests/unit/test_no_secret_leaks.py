@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -215,10 +216,12 @@ def test_an_exception_shows_no_secret(leaks: Leaks) -> None:
     world.fetcher.script = [{"access_token": TOKEN}]
     leaks.event("bug")
     world.match_once()
-    (put_back,) = world.deliver_once()
-    assert "RuntimeError" in repr(put_back)
-    shown = repr(put_back)
+    answers = world.deliver_once()
+    assert "RuntimeError" in repr(answers)
     request = world.sender.requests[-1]
+    with pytest.raises(RuntimeError) as caught:
+        world.authorized.send(request)
+    shown = "".join(traceback.format_exception(caught.value)) + repr(answers)
     shown += f"{request!r} {request.credentials!r}"
     stored = world.registry.endpoints.get_endpoint(leaks.project, leaks.endpoints["bug"])
     shown += repr(stored) + repr(world.authorized) + repr(world.vault)

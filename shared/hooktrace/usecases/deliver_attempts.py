@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -79,6 +80,8 @@ class DeliverAttempts:
         `worker_lost`, the next begins. A crash after 3: the message comes back, sees that its
         attempt is made, and queues the next one. A duplicate finds the lease, or the result.
         After all of them the health of their endpoints; the next result makes up for a lost one.
+        A request that breaks off for a fault of ours is as if its worker had died, and costs no
+        other its result.
 
         On the fast lane one endpoint takes half of the threads at most; the rest of its messages
         follow as those are done, or leave for the slow lane once it has hung for two seconds.
@@ -104,10 +107,10 @@ class DeliverAttempts:
                 continue
             landed: dict[int, tuple[Job, SendResult]] = {}
             for position, result in flights.landed().items():
-                if isinstance(result, SendResult):
-                    landed[position] = jobs[position], result
-                else:
+                if isinstance(result, Exception):
                     batch.answer(position, _broken(jobs[position], result))
+                else:
+                    landed[position] = (jobs[position], result)
             if landed:
                 self._record(landed, batch.answers)
                 settle_landed(batch, landed.values())
@@ -203,11 +206,10 @@ class DeliverAttempts:
 
 
 def _broken(job: Job, error: Exception) -> PutBack:
-    """Our own code failed at the request: its attempt stays open until its lease runs out.
-
-    Then it is closed as `worker_lost`; a message that never gets further ends as a dead letter.
-    """
-    return PutBack(job.delivery_id, f"the sender failed: {type(error).__name__}")
+    """The kind of the fault and its place; what it says may quote what an endpoint sent."""
+    at = traceback.extract_tb(error.__traceback__)[-1:]
+    place = "".join(f" in {one.name}, line {one.lineno}" for one in at)
+    return PutBack(job.delivery_id, f"the request broke off: {type(error).__name__}{place}")
 
 
 def _kept(record: DeliveryRecord, keeping: Keeping | None) -> DeliveryRecord:

@@ -64,8 +64,7 @@ class Flights:
     def landed(self) -> dict[int, SendResult | Exception]:
         """Results by position, as soon as there are some; or none, to look at the clock again.
 
-        An exception stands for a request that our own code failed at, so that it takes no
-        neighbour along: their requests were made, and their results must be recorded.
+        An exception is a fault of ours in one request; it must not cost the others their results.
         """
         self._begin_due()
         seconds = self._seconds_to_the_next()

@@ -16,6 +16,7 @@ from hooktrace.domain.ids import (
     parse_event_id,
     split_delivery_id,
 )
+from hooktrace.domain.shown_size import MOST_TRACE_BYTES, fitting
 from hooktrace.ports import AttemptShelf, Clock, Ledger, Payloads
 from hooktrace.usecases.delivery_jobs import unborn_record
 from hooktrace.usecases.match_events import planned
@@ -26,7 +27,8 @@ SHOWN_ATTEMPTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """An event with its payload and its deliveries (the first `SHOWN_DELIVERIES` from `start`)."""
+    """An event with its payload and its deliveries from `start` on: `SHOWN_DELIVERIES`, or as
+    many as fit into an answer."""
 
     event: EventRecord
     payload: Payload | None
@@ -53,15 +55,12 @@ class ReadTrace:
         plan = list(islice(planned(event, self._payloads), start, start + SHOWN_DELIVERIES))
         ids = [delivery_id(event.ulid, bare(p.endpoint_id), p.replay) for p in plan]
         found = self._ledger.deliveries((project, i) for i in ids) if ids else {}
-        return Trace(
-            event=event,
-            payload=self._payload(event),
-            deliveries=tuple(
-                found.get(identifier) or unborn_record(event, one)
-                for identifier, one in zip(ids, plan, strict=True)
-            ),
-            start=start,
-        )
+        records = [
+            found.get(identifier) or unborn_record(event, one)
+            for identifier, one in zip(ids, plan, strict=True)
+        ]
+        shown = tuple(fitting(records, MOST_TRACE_BYTES))
+        return Trace(event=event, payload=self._payload(event), deliveries=shown, start=start)
 
     def stored(self, project: ProjectId, text: str) -> DeliveryRecord | None:
         """A delivery as its record holds it (version 0: planned, not begun), or None."""

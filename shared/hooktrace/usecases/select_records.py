@@ -77,11 +77,11 @@ class SelectRecords:
             source=source,
             stretch=stretch,
             lanes=lanes,
+            most_bytes=self._most_bytes,
             ledger=self._ledger,
             payloads=self._payloads,
             now_ms=now_ms,
             oldest_ms=now_ms - project.retention_days * DAY_MS,
-            most_bytes=self._most_bytes,
         )
         walk.run(limit)
         is_over = walk.is_over or stretch.beyond(walk.edge).is_empty

@@ -45,11 +45,11 @@ class Walk:
         source: Source,
         stretch: Stretch,
         lanes: MergedLanes,
+        most_bytes: int,
         ledger: Ledger,
         payloads: Payloads,
         now_ms: int,
         oldest_ms: int,
-        most_bytes: int,
     ) -> None:
         """`oldest_ms`: deliveries of events accepted before it may have outlived their event."""
         self._project = project
@@ -57,11 +57,11 @@ class Walk:
         self._source = source
         self._stretch = stretch
         self._lanes = lanes
+        self._bytes_left = most_bytes
         self._ledger = ledger
         self._payloads = payloads
         self._now_ms = now_ms
         self._oldest_ms = oldest_ms
-        self._bytes_left = most_bytes
         self._limit = 0
         self._is_cut = False
         self._passed = ""

@@ -215,6 +215,39 @@ def test_what_is_not_http_is_a_protocol_error(send, receiver, raw) -> None:
     assert result.reason
 
 
+@pytest.mark.parametrize(
+    "location",
+    [
+        b"http://[",
+        b"http://x:99999/",
+        b"http://x:port/",
+        b"http:relative",
+        b"//",
+        b"http:///path",
+        b"Retry-After: \xef\xbc\x91",
+        b"http://\xff\xfe/",
+        b"http://xn--zzzz\xad.example/",
+        b"javascript:alert(1)",
+        b"",
+        b"http://x/\x7f",
+        b"mailto:a@b",
+    ],
+)
+@pytest.mark.parametrize("status", [201, 302, 308])
+def test_a_location_that_is_no_url_is_recorded_like_any_other_like_fc_23(
+    send, receiver, status, location
+) -> None:
+    """Whatever stands there, nobody goes there, and no worker dies of reading it."""
+    raw = b"HTTP/1.1 %d X\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % (status, location)
+    receiver.behave("/in", Step(kind="raw", body=raw))
+    result = send("/in")
+    assert result.status == status
+    is_success = result.outcome is AttemptOutcome.SUCCESS
+    assert is_success is (status == 201)
+    assert "location" in dict(result.response_headers)
+    assert len(receiver.requests()) == 1
+
+
 def test_what_is_not_http_is_shown(send, receiver) -> None:
     receiver.behave("/in", Step(kind="raw", body=b"SSH-2.0-OpenSSH\r\n\x00"))
     result = send("/in")

@@ -6,6 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from hooktrace.adapters.http import HttpSender
 from hooktrace.adapters.http.certificate import certificate_facts
@@ -121,6 +125,24 @@ def test_breaks_over_tls_are_told_as_over_plain_tcp(send, authority, trusting, k
         assert (result.outcome, result.status) == (AttemptOutcome.SUCCESS, 200)
     else:
         assert result.outcome is AttemptOutcome.CONNECTION_ERROR
+
+
+@pytest.mark.parametrize("names", [b"", b"\x30", b"\x30\x84", b"\x30\x02\x87\x00", b"\x04\x01a"])
+def test_names_that_cannot_be_read_are_a_value_error_like_fc_33(names) -> None:
+    """A certificate is the server's own input: what is in it must not take a worker down."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1)
+        .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2027, 1, 1, tzinfo=UTC))
+        .add_extension(
+            x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, names), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    with pytest.raises(ValueError, match=r".*"):
+        certificate_facts(certificate.public_bytes(Encoding.DER))
 
 
 @pytest.mark.parametrize("der", [b"", b"\x30", b"\x30\x84", b"\x30\x03\x30\x01\x00", b"x" * 99])

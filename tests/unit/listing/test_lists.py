@@ -218,12 +218,12 @@ def test_fc_51_a_page_is_cut_before_it_is_larger_than_an_answer_may_be(
             names = [f"{letter}{quotes}" for letter in "abc"]
             only = json.dumps({"data": {name: {"$in": [f"{quotes}{number}"]} for name in names}})
             world.subscription(world.endpoint(), filter_text=only)
-        made = [world.ingest(json.dumps(dict.fromkeys(names, quotes)).encode()) for _ in range(200)]
+        made = [world.ingest(json.dumps(dict.fromkeys(names, quotes)).encode()) for _ in range(100)]
     else:
         endpoint = world.endpoint(retry_schedule=(1,) * 9)
         world.subscription(endpoint)
         world.sender.script[endpoint.url] = [answer(500, response_body=quotes * 20)]
-        made = [world.ingest() for _ in range(200)]
+        made = [world.ingest() for _ in range(100)]
     world.run_for(30)
     pages = list(room.pages(path, {"limit": 200}))
     assert 1 < len(pages) < 10

@@ -193,7 +193,7 @@ def test_fc_60_a_request_that_our_own_code_fails_at_takes_no_neighbour_along(wor
     world.match_once()
     answers = world.deliver_once()
     (broken,) = [one for one in answers if isinstance(one, PutBack)]
-    assert broken.why == "the sender failed: ValueError"
+    assert broken.why.startswith("the request broke off: ValueError in send, line ")
     statuses = sorted(one.status for one in world.trace(event).deliveries)
     assert statuses == ["delivering", "succeeded", "succeeded"]
     world.run_for(3600, step=10)
@@ -251,6 +251,28 @@ def test_fc_41_a_write_that_succeeded_and_reported_failure(world: World, number:
     assert [a.number for a in trace.deliveries[0].attempts] == [1]
     assert len(world.sender.requests) == 1
     assert world.deliver_queue.messages == []
+
+
+def test_a_request_that_breaks_off_costs_no_other_its_result_like_fc_40(world: World) -> None:
+    """A fault of ours in one request is as a death of that one alone; it ends by its message."""
+    good = world.endpoint("http://127.0.0.1:9/good")
+    bad = world.endpoint("http://127.0.0.1:9/bad")
+    for endpoint in (good, bad):
+        world.subscription(endpoint)
+    world.sender.script[bad.url] = [ValueError("secret"), ValueError("secret"), 200]
+    events = [world.ingest() for _ in range(4)]
+    world.match_once()
+    answers = world.deliver_once()
+    back = [one for one in answers if isinstance(one, PutBack)]
+    assert len(back) == 2
+    assert all("ValueError in send" in one.why and "secret" not in one.why for one in back)
+    world.run_for(200, step=5)
+    for event in events:
+        assert world.trace(event).event.status is EventStatus.SUCCEEDED
+    requests = [request.url for request in world.sender.requests]
+    assert (requests.count(good.url), requests.count(bad.url)) == (4, 6)
+    outcomes = [[a.outcome for a in d.attempts] for e in events for d in world.trace(e).deliveries]
+    assert outcomes.count([AttemptOutcome.WORKER_LOST, AttemptOutcome.SUCCESS]) == 2
 
 
 def test_fc_42_three_matchers_one_event_and_one_killed(world: World) -> None:

@@ -37,10 +37,11 @@ def certificate_facts(der: bytes) -> CertificateFacts:
         if fields[0][0] == _VERSION:
             fields = fields[1:]
         (begin_tag, begin), (end_tag, end) = _items(fields[3][1])
+        extensions = next((value for tag, value in fields if tag == _EXTENSIONS), None)
+        # OpenSSL does not look into extensions, so what is in them is the server's own.
+        names = () if extensions is None else tuple(_names(extensions))
     except IndexError:
         raise ValueError("the certificate ends early") from None
-    extensions = next((value for tag, value in fields if tag == _EXTENSIONS), None)
-    names = () if extensions is None else tuple(_names(extensions))
     return CertificateFacts(_time(begin_tag, begin), _time(end_tag, end), names)
 
 

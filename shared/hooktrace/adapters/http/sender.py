@@ -1,14 +1,13 @@
 """Makes one HTTP request of a delivery and says what came of it.
 
-httpx's messages over httpcore's protocol, without httpx's client and all that it would do beyond
-one exchange: proxies and netrc from the environment, cookies, redirects (of which it reads the
-target even when it does not follow, and raises when that is no URL), retries, kept connections,
-decompression. One deadline bounds name lookup, connect, TLS, request, headers and body together.
+httpx's transport over httpcore, without httpx's client, which would steer or repeat a request: no
+proxies or netrc from the environment, no cookies, no redirects, no retries, no kept connections, no
+decompression. (The client reads `Location` even when it does not follow it, and raises for one that
+is no URL.) One deadline bounds name lookup, connect, TLS, request, headers and body together.
 """
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -74,7 +73,6 @@ _OURS = frozenset(
     }
 )
 """Headers that only the sender sets, whatever the request names."""
-_COOKIE = re.compile(rb"set-cookie", re.IGNORECASE)
 
 
 class HttpSender:
@@ -134,7 +132,7 @@ class HttpSender:
         return _with_status(answer, exchange)
 
     def close(self) -> None:
-        """Nothing is kept between attempts, so there is nothing to close."""
+        """Lets the client go. There are no kept connections to close."""
         self._transport.close()
 
 
@@ -160,7 +158,10 @@ def _bytes(text: str) -> bytes:
 def _without_status(failure: AttemptFailed, exchange: Exchange) -> SendResult:
     came = bytes(exchange.received)
     # Cookies are no business of the record, in no kind of head.
-    came = came.splitlines()[0] if came.startswith(b"HTTP/") else _COOKIE.split(came, 1)[0]
+    if came.startswith(b"HTTP/"):
+        came = came.splitlines()[0]
+    elif (cookie := came.lower().find(b"set-cookie")) >= 0:
+        came = came[:cookie]
     return SendResult(
         failure.outcome,
         failure.reason,
