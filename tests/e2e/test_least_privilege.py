@@ -318,8 +318,8 @@ def test_sweep_repairs_with_its_own_role(
     )
     nobody = project.event("nobody.wants", {})
     dead = {"QueueUrl": outputs["DeliverDlqUrl"]}
-    for event, target in ((retrying["id"], endpoint["id"]), (nobody, LOST_ENDPOINT)):
-        task = dead_task(project, event, target)
+    for event, target, attempt in ((retrying["id"], endpoint["id"], 2), (nobody, LOST_ENDPOINT, 1)):
+        task = dead_task(project, event, target, attempt)
         clients("sqs").send_message(**dead, MessageBody=encode(task))
     registry = DynamoRegistryTable(clients("dynamodb"), outputs["RegistryTable"])
     leftovers = [
@@ -340,7 +340,7 @@ def test_sweep_repairs_with_its_own_role(
     assert "Messages" not in clients("sqs").receive_message(**dead)
 
 
-def dead_task(project: ApiProject, event: str, endpoint: str) -> DeliverTaskV1:
+def dead_task(project: ApiProject, event: str, endpoint: str, attempt: int) -> DeliverTaskV1:
     event_id = parse_event_id(event)
     assert event_id is not None
     return DeliverTaskV1(
@@ -350,7 +350,7 @@ def dead_task(project: ApiProject, event: str, endpoint: str) -> DeliverTaskV1:
         replay=0,
         matched_by=(),
         type="swept.one",
-        attempt=1,
+        attempt=attempt,
         packed=None,
     )
 
