@@ -46,11 +46,26 @@ class Lost:
     current: Record | None
 
 
-class Ledger(Protocol):
-    """Events and deliveries. Every method raises Unavailable when the store does not answer."""
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The store did not do this write, or did not say so; the others are not concerned.
 
-    def write(self, writes: Sequence[Write]) -> list[Written | Lost]:
-        """Each write on its own, in any order; one answer for each, in the order given."""
+    It may have been made all the same. `why` is the operation and the code of the error;
+    `is_final`: the store will never take it, so trying again is of no use.
+    """
+
+    why: str
+    is_final: bool = False
+
+
+class Ledger(Protocol):
+    """Events and deliveries. Reads raise Unavailable when the store does not answer."""
+
+    def write(self, writes: Sequence[Write]) -> list[Written | Lost | Failed]:
+        """Each write on its own, in any order; one answer for each, in the order given.
+
+        Raises nothing: what the store did not do is Failed, for this write alone.
+        """
         ...
 
     def events(self, refs: Iterable[tuple[ProjectId, EventId]]) -> dict[EventId, EventRecord]:

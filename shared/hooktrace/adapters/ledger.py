@@ -9,7 +9,7 @@ from hooktrace.adapters import items
 from hooktrace.adapters.attempt_rows import attempt_row, row_attempt
 from hooktrace.adapters.items import Item, Key
 from hooktrace.adapters.operation_items import operation_ref
-from hooktrace.adapters.tables import Change, Put, Refused, Table
+from hooktrace.adapters.tables import Answer, Change, Put, Table, write_one
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.events import ITEM_PAYLOAD_BYTES, EventRecord, PlannedDelivery
@@ -23,7 +23,7 @@ from hooktrace.domain.ids import (
     lowest_ulid,
     split_delivery_id,
 )
-from hooktrace.ports import Due, KeyClaim, Lost, Record, Write, Written
+from hooktrace.ports import Due, Failed, KeyClaim, Lost, Record, Write, Written
 
 PLAN_PAGE = 500
 CLAIM_TRIES = 4
@@ -48,9 +48,9 @@ class TableLedger:
         self._table = table
         self._blobs = blobs
 
-    def write(self, writes: Sequence[Write]) -> list[Written | Lost]:
+    def write(self, writes: Sequence[Write]) -> list[Written | Lost | Failed]:
         answers = self._table.write([_operation(w) for w in writes])
-        return [_answer(write, refused) for write, refused in zip(writes, answers, strict=True)]
+        return [_answer(write, answer) for write, answer in zip(writes, answers, strict=True)]
 
     def events(self, refs: Iterable[tuple[ProjectId, EventId]]) -> dict[EventId, EventRecord]:
         found = self._table.get([items.event_key(project, event) for project, event in refs])
@@ -149,18 +149,18 @@ class TableLedger:
     def claim(self, project: ProjectId, key: str, mine: KeyClaim, *, now_s: int) -> KeyClaim:
         """The idempotency key's claim that stands; one conditional write, `mine` if it wins."""
         item = items.claim_item(project, key, mine.event_id, mine.fingerprint, mine.expires_s)
-        (refused,) = self._table.write([Put(item)])
+        refused = write_one(self._table, Put(item))
         for _ in range(CLAIM_TRIES):
             if refused is None:
                 return mine
             if refused.current is None:
-                (refused,) = self._table.write([Put(item)])
+                refused = write_one(self._table, Put(item))
                 continue
             stands = KeyClaim(*items.claim_of(refused.current))
             if stands.expires_s > now_s:
                 return stands
             newer = items.next_version(item, refused.current)
-            (refused,) = self._table.write([Change(refused.current, newer)])
+            refused = write_one(self._table, Change(refused.current, newer))
         raise Unavailable("the idempotency key keeps changing")
 
     def claimed(self, project: ProjectId, key: str, *, now_s: int) -> bool:
@@ -197,10 +197,12 @@ def _record(item: Item) -> Record:
     return items.delivery_record(item)
 
 
-def _answer(write: Write, refused: Refused | None) -> Written | Lost:
-    if refused is None:
+def _answer(write: Write, answer: Answer) -> Written | Lost | Failed:
+    if answer is None:
         return Written()
-    current = _record(refused.current) if refused.current else None
+    if isinstance(answer, Failed):
+        return answer
+    current = _record(answer.current) if answer.current else None
     if current is not None and current.write_token == write.after.write_token:
         return Written()
     return Lost(current)

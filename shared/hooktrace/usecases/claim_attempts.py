@@ -15,7 +15,7 @@ from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS
 from hooktrace.domain.states import DELIVERY_ENDS
 from hooktrace.endpoint_ports import EndpointKey
-from hooktrace.ports import AttemptShelf, Chance, Clock, Ledger, Lost, TaskQueue, Write
+from hooktrace.ports import AttemptShelf, Chance, Clock, Failed, Ledger, Lost, TaskQueue, Write
 from hooktrace.usecases import brake
 from hooktrace.usecases.brake import Brake, LaneName, lease_ms
 from hooktrace.usecases.delivery_jobs import (
@@ -120,15 +120,12 @@ class ClaimAttempts:
                     waits.append((position, job))
                 else:
                     batch.answer(position, decision)
-            try:
-                results = self._ledger.write(list(writes.values())) if writes else []
-            except Unavailable as error:
-                for position in writes:
-                    batch.answer(position, PutBack(jobs[position].delivery_id, str(error)))
-                return claimed, waits
+            results = self._ledger.write(list(writes.values())) if writes else []
             open_jobs = {}
             for (position, write), result in zip(writes.items(), results, strict=True):
-                if isinstance(result, Lost):
+                if isinstance(result, Failed):
+                    batch.answer(position, PutBack(jobs[position].delivery_id, result.why))
+                elif isinstance(result, Lost):
                     self._look_again(jobs[position], result)
                     open_jobs[position] = jobs[position]
                 else:

@@ -15,6 +15,7 @@ from hooktrace.registry_ports import EndpointReader
 from hooktrace.usecases.match_events import deliver_task
 from hooktrace.usecases.read_trace import ReadTrace
 from hooktrace.usecases.return_turns import ReturnTurns
+from hooktrace.usecases.whole_writes import write_one
 
 ROUNDS = 6
 
@@ -114,8 +115,7 @@ class SteerDelivery:
                 raise NotFound
             after = decide(record)
             before = record if record.version else None
-            (answer,) = self._ledger.write([Write(after, before)])
-            if not isinstance(answer, Lost):
+            if not isinstance(write_one(self._ledger, Write(after, before)), Lost):
                 return after
         raise Unavailable("the delivery keeps changing")
 
