@@ -11,7 +11,7 @@ from dataclasses import replace
 from hooktrace.domain.attempts import AttemptOutcome, SendResult
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
 from hooktrace.domain.ids import OperationId, ulid_ms
-from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS, RetryPolicy
+from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS, RetryPolicy, throttled_seconds
 from hooktrace.domain.states import DELIVERY_ENDS, DeliveryStatus, Trigger, check_delivery
 
 DUE_GRACE_MS = 120_000
@@ -106,6 +106,7 @@ def _ended(record: DeliveryRecord, status: DeliveryStatus, reason: str | None) -
         status=check_delivery(record.status, status),
         reason=reason,
         next_attempt_ms=None,
+        promised_ms=None,
         due_ms=None,
         lease_until_ms=None,
         cancel_reason=None,
@@ -125,7 +126,11 @@ def _after_failure(
 ) -> DeliveryRecord:
     if policy.ends(result.status):
         return _ended(base, DeliveryStatus.FAILED, f"permanent_status_{result.status}")
-    by_hand = attempt.trigger is Trigger.MANUAL
+    if base.promised_ms is not None:
+        wait = throttled_seconds(result.status, result.retry_after, now_ms=now_ms)
+        at = max(base.promised_ms, now_ms + round(wait * 1000))
+        return _retrying(base, at, now_ms, step=base.step)
+    by_hand = attempt.trigger is Trigger.MANUAL  # of one that had ended, or was stored long ago
     delay = policy.delay_seconds(
         base.step,
         status=result.status,
@@ -137,13 +142,18 @@ def _after_failure(
         why = "manual_attempt_failed" if base.step == SCHEDULE_OVER else "attempts_exhausted"
         return _ended(base, DeliveryStatus.FAILED, why)
     at = now_ms + round(delay * 1000)
+    return _retrying(base, at, now_ms, step=base.step if by_hand else base.step + 1)
+
+
+def _retrying(base: DeliveryRecord, at: int, now_ms: int, *, step: int) -> DeliveryRecord:
     last = replace(base.attempts[-1], next_attempt_ms=at)
     return replace(
         base,
         status=check_delivery(base.status, DeliveryStatus.RETRYING),
         attempts=(*base.attempts[:-1], last),
-        step=base.step if by_hand else base.step + 1,
+        step=step,
         next_attempt_ms=at,
+        promised_ms=None,
         due_ms=due_ms(base, at, now_ms),
         lease_until_ms=None,
     )
@@ -194,9 +204,10 @@ def retry_by_hand(
 ) -> DeliveryRecord | None:
     """The delivery with one attempt asked for by hand; None while an attempt is under way.
 
-    Of a delivery that retries, the schedule goes on after a failure; one that had ended gets
-    this attempt and no more. One that our own brake holds keeps its turn. Sweep finds it if the
-    message is lost. `operation` is the bulk operation that asks on behalf of the key.
+    It takes a number, but no step. Of a delivery that retries, the attempt that was promised
+    comes at its time after a failure, at once if that is past; one that had ended gets this
+    attempt and no more. One that our own brake holds keeps its turn. Sweep finds it if the message
+    is lost. `operation` is the bulk operation that asks on behalf of the key.
     """
     if current.status in {DeliveryStatus.PENDING, DeliveryStatus.DELIVERING}:
         return None
@@ -207,6 +218,7 @@ def retry_by_hand(
         status=check_delivery(current.status, DeliveryStatus.DELIVERING),
         step=SCHEDULE_OVER if ended else current.step,
         next_attempt_ms=current.next_attempt_ms if has_turn else None,
+        promised_ms=None if ended else _promise(current, now_ms),
         due_ms=now_ms + BY_HAND_GRACE_MS,
         by_hand=key_id,
         forced=forced,
@@ -216,6 +228,18 @@ def retry_by_hand(
         operation_id=operation,
     )
     return asked.written(now_ms=now_ms, token=token)
+
+
+def _promise(current: DeliveryRecord, now_ms: int) -> int | None:
+    """When the schedule goes on: what was promised before, else when its next attempt is due.
+
+    Of one that our own brake holds it is due already.
+    """
+    if current.by_hand is not None:
+        return current.promised_ms
+    if current.waiting_for is not None or current.next_attempt_ms is None:
+        return now_ms
+    return current.next_attempt_ms
 
 
 def cancel_by_hand(
