@@ -52,7 +52,8 @@ def conclude(
     """The record with the result of attempt `number`; None when it holds that result already.
 
     When the lease was lost and the story went on, a late result fills in its own attempt only,
-    and a late success ends a delivery that is not at its end. After a failure with a
+    and a late success ends a delivery that is not at its end. An attempt that is in flight then
+    keeps its lease, so that it is closed when its worker dies. After a failure with a
     `stop_reason` (the endpoint was deleted or disabled meanwhile) nothing follows.
     """
     position = next((i for i, a in enumerate(record.attempts) if a.number == number), None)
@@ -74,9 +75,12 @@ def conclude(
     succeeded = result.outcome is AttemptOutcome.SUCCESS
     holds_lease = attempt.outcome is None and number == record.attempts_total
     if succeeded and record.status not in DELIVERY_ENDS:
-        return _ended(base, DeliveryStatus.SUCCEEDED, None)
-    if not holds_lease or record.status in DELIVERY_ENDS:
+        lease_ms = None if holds_lease else record.lease_until_ms
+        return replace(_ended(base, DeliveryStatus.SUCCEEDED, None), lease_until_ms=lease_ms)
+    if not holds_lease:
         return base
+    if record.status in DELIVERY_ENDS:
+        return replace(base, lease_until_ms=None)
     stop = stop_reason or record.cancel_reason
     if stop is not None:
         return _ended(base, _stopped(stop), stop)
@@ -178,12 +182,16 @@ def _stopped(reason: str) -> DeliveryStatus:
 def end_without_attempt(
     current: DeliveryRecord, reason: str, *, now_ms: int, token: str
 ) -> DeliveryRecord | None:
-    """The delivery with no further request; None when it is at its end.
+    """The delivery with no further request; None when it is at its end and all attempts are over.
 
-    An attempt in flight goes on: it records its result, and nothing follows it.
+    An attempt in flight goes on: it records its result, and nothing follows it. One that was in
+    flight when a late success ended the delivery is closed once its lease has run out.
     """
     if current.status in DELIVERY_ENDS:
-        return None
+        if current.lease_until_ms is None or current.lease_until_ms > now_ms:
+            return None
+        closed = replace(close_lost(current), lease_until_ms=None)
+        return closed.written(now_ms=now_ms, token=token)
     if current.lease_until_ms is None:
         after = _ended(current, _stopped(reason), reason)
     elif current.lease_until_ms <= now_ms:
@@ -213,8 +221,12 @@ def retry_by_hand(
         return None
     ended = current.status in DELIVERY_ENDS
     has_turn = current.waiting_for == "rate_limit"
+    lease_ms = current.lease_until_ms
+    if lease_ms is not None and lease_ms > now_ms:
+        return None
     asked = replace(
-        current,
+        current if lease_ms is None else close_lost(current),
+        lease_until_ms=None,
         status=check_delivery(current.status, DeliveryStatus.DELIVERING),
         step=SCHEDULE_OVER if ended else current.step,
         next_attempt_ms=current.next_attempt_ms if has_turn else None,
@@ -249,5 +261,7 @@ def cancel_by_hand(
 
     An attempt in flight ends and is recorded; only then the delivery is cancelled.
     """
+    if current.status in DELIVERY_ENDS:
+        return None
     after = end_without_attempt(current, "cancelled_by_hand", now_ms=now_ms, token=token)
     return None if after is None else replace(after, requested_by=key_id, by_hand=None)

@@ -162,6 +162,13 @@ class ClaimAttempts:
         """The write that this message calls for, or its answer when it calls for none."""
         record, now_ms, token = job.record, self._clock.now_ms(), self._chance.token()
         before = record if record.version else None
+        if record.status in DELIVERY_ENDS:
+            closed = end_without_attempt(record, "over", now_ms=now_ms, token=token)
+            if closed is not None:
+                return Write(closed, before)
+            refused = refusal(record, attempt=job.task.attempt, now_ms=now_ms)
+            assert refused is not None
+            return self._answer(job, refused, now_ms)
         if (stop := self._stop(job)) is not None or job.endpoint is None:
             ended = end_without_attempt(
                 record,
