@@ -106,6 +106,7 @@ class DeliverAttempts:
                 continue
             landed: Sent = {}
             for position, result in flights.landed().items():
+                batch.landed(jobs[position])
                 if isinstance(result, SendResult):
                     landed[position] = jobs[position], result
                 else:

@@ -72,6 +72,11 @@ class Job:
     may_have_moved: bool = False
 
     @property
+    def body_bytes(self) -> int:
+        """The size of the request's body, 0 without one."""
+        return 0 if self.request is None else len(self.request.body)
+
+    @property
     def key(self) -> EndpointKey:
         """The endpoint, with its project."""
         return self.task.project_id, self.task.endpoint_id
