@@ -86,6 +86,12 @@ class Payloads(Protocol):
         """Stores a packed payload beside its event; answers where ("item" or "s3")."""
         ...
 
+    def put_payloads(
+        self, project: ProjectId, payloads: Sequence[tuple[EventId, bytes, int]]
+    ) -> list[str | Failed]:
+        """Many of them, each (event, packed, ttl) with its own answer; raises nothing."""
+        ...
+
     def payload(self, project: ProjectId, event: EventId) -> bytes | None:
         """The packed payload stored beside its event, or None."""
         ...
@@ -136,6 +142,12 @@ class IdempotencyKeys(Protocol):
 
     def claim(self, project: ProjectId, key: str, mine: KeyClaim, *, now_s: int) -> KeyClaim:
         """The claim that stands: `mine` if the key was free or its claim expired."""
+        ...
+
+    def claim_all(
+        self, project: ProjectId, mine: Sequence[tuple[str, KeyClaim]], *, now_s: int
+    ) -> list[KeyClaim | Failed]:
+        """As `claim` for many keys, which may repeat: of two the first stands. Raises nothing."""
         ...
 
     def claimed(self, project: ProjectId, key: str, *, now_s: int) -> bool:

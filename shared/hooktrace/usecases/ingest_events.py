@@ -85,10 +85,9 @@ class IngestEvents:
         no other. Raises Unavailable when none was taken, or the queue does not take them all.
         """
         entries = [self._compose(new, project) for new in news]
-        self._claim_keys(entries)
+        self._claim_keys(entries, project)
         missing = self._without_record(_open(entries))
-        for entry in missing:
-            self._put_payload(entry)
+        self._put_payloads(missing, project)
         self._store(_open(missing))
         taken = _open(entries)
         if not taken:
@@ -111,7 +110,7 @@ class IngestEvents:
         One write; its idempotency key stays free. Raises Unavailable.
         """
         entry = self._compose(replace(new, idempotency_key=None), project)
-        self._put_payload(entry)
+        self._put_payloads([entry], project)
         if entry.refused is not None:
             raise entry.refused
         status, record = EventStatus.REJECTED, entry.record
@@ -140,18 +139,20 @@ class IngestEvents:
         )
         return _Entry(new, record, packed)
 
-    def _claim_keys(self, entries: list[_Entry]) -> None:
+    def _claim_keys(self, entries: list[_Entry], project: Project) -> None:
         """The first to name an event by a key wins; the others take its event id."""
-        for entry in entries:
-            key = entry.new.idempotency_key
-            if key is None:
-                continue
-            now_s = self._clock.now_ms() // 1000
-            mine = KeyClaim(entry.record.id, fingerprint(entry.new), now_s + KEY_SECONDS)
-            try:
-                claim = self._keys.claim(entry.record.project_id, key, mine, now_s=now_s)
-            except Unavailable as error:
-                entry.refused = error
+        now_s = self._clock.now_ms() // 1000
+        keyed = [(e.new.idempotency_key, e) for e in entries if e.new.idempotency_key is not None]
+        claims = [
+            (key, KeyClaim(entry.record.id, fingerprint(entry.new), now_s + KEY_SECONDS))
+            for key, entry in keyed
+        ]
+        if not claims:
+            return
+        stands = self._keys.claim_all(ProjectId(project.id), claims, now_s=now_s)
+        for (key, entry), (_, mine), claim in zip(keyed, claims, stands, strict=True):
+            if isinstance(claim, Failed):
+                entry.refused = Unavailable(claim.why)
                 continue
             entry.duplicate = claim.event_id != mine.event_id
             entry.record = replace(entry.record, id=claim.event_id)
@@ -169,18 +170,17 @@ class IngestEvents:
             entry.record = known.get(entry.record.id, entry.record)
         return [entry for entry in entries if entry.record.id not in known]
 
-    def _put_payload(self, entry: _Entry) -> None:
-        record = entry.record
-        if record.packed is not None:
+    def _put_payloads(self, entries: list[_Entry], project: Project) -> None:
+        large = [entry for entry in entries if entry.record.packed is None]
+        if not large:
             return
-        try:
-            place = self._payloads.put_payload(
-                record.project_id, record.id, entry.packed, record.expires_s or 0
-            )
-        except Unavailable as error:
-            entry.refused = error
-        else:
-            entry.record = replace(record, payload_at=place)
+        payloads = [(e.record.id, e.packed, e.record.expires_s or 0) for e in large]
+        places = self._payloads.put_payloads(ProjectId(project.id), payloads)
+        for entry, place in zip(large, places, strict=True):
+            if isinstance(place, Failed):
+                entry.refused = Unavailable(place.why)
+            else:
+                entry.record = replace(entry.record, payload_at=place)
 
     def _store(self, entries: list[_Entry]) -> None:
         """Writes the records. One that exists is by another call with this key: it stands."""
