@@ -202,7 +202,8 @@ class TaskQueue(Protocol):
     def send(self, tasks: Sequence[tuple[Task, int]]) -> None:
         """Sends tasks, each with its delay in whole seconds (0 to 900), in batches.
 
-        Raises Unavailable when any of them could not be sent; others may have been.
+        Raises Unavailable when any of them could not be sent; others may have been. Unsent says
+        which were not.
         """
         ...
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hooktrace.domain.errors import InvalidInput, Unavailable
+from hooktrace.domain.errors import InvalidInput, Unavailable, Unsent
 from hooktrace.domain.events import INLINE_PAYLOAD_BYTES, EventRecord
 from hooktrace.domain.ids import EventId, ProjectId, new_event_id
 from hooktrace.domain.messages import MatchTaskV1, fits_message
@@ -81,20 +81,26 @@ class IngestEvents:
         of sweep sends again. A record that is missing when its message is matched is made then.
 
         InvalidInput (`idempotency_key_reused`) stands for an event whose key was used with other
-        bytes, Unavailable for one that the ledger did not take: the caller may send it again, and
-        no other. Raises Unavailable when none was taken, or the queue does not take them all.
+        bytes, Unavailable for one that the ledger or the queue did not take: the caller may send it
+        again, and no other. Raises Unavailable when none was taken.
         """
         entries = [self._compose(new, project) for new in news]
         self._claim_keys(entries, project)
         missing = self._without_record(_open(entries))
         self._put_payloads(missing, project)
         self._store(_open(missing))
-        taken = _open(entries)
-        if not taken:
+        self._send([e for e in _open(entries) if e.record.status is EventStatus.ACCEPTED])
+        if not _open(entries):
             _raise_if_away(entries)
-        fresh = [e for e in taken if e.record.status is EventStatus.ACCEPTED]
-        self._queue.send([(match_task(e.record, e.packed), 0) for e in fresh])
         return [e.refused or Accepted(e.record, e.duplicate) for e in entries]
+
+    def _send(self, fresh: list[_Entry]) -> None:
+        try:
+            self._queue.send([(match_task(e.record, e.packed), 0) for e in fresh])
+        except Unavailable as error:
+            unsent = error.positions if isinstance(error, Unsent) else range(len(fresh))
+            for position in unsent:
+                fresh[position].refused = error
 
     def is_known(self, new: NewEvent, project: Project) -> bool:
         """Whether the event's idempotency key names an event already (one read)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from hooktrace.adapters.dynamodb.table import TRIES, DynamoTable
 from hooktrace.adapters.items import Item
@@ -20,11 +20,14 @@ class ScriptedClient:
         self.script: dict[str, list[str | None]] = {}
         self.calls: list[list[str]] = []
         self.broken_calls: set[int] = set()
+        self.hanging_calls: set[int] = set()
         self.reads: Any = None
 
     def batch_execute_statement(self, *, Statements: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto's
         names = [one["Parameters"][1]["S"] for one in Statements]
         self.calls.append(names)
+        if len(self.calls) in self.hanging_calls:
+            raise ReadTimeoutError(endpoint_url="url")
         if len(self.calls) in self.broken_calls:
             raise ClientError({"Error": {"Code": "Throttled"}}, "BatchExecuteStatement")
         return {"Responses": [self._answer(name) for name in names]}
@@ -97,6 +100,13 @@ def test_a_call_that_breaks_takes_no_other_call_along(
     answers = table.write([Put(item(f"{n:02}")) for n in range(60)])
     assert [isinstance(one, Failed) for one in answers] == [25 <= n < 50 for n in range(60)]
     assert [one for one in answers if one is not None and not isinstance(one, Failed)] == []
+
+
+def test_a_table_that_hangs_is_asked_no_further(table: DynamoTable, client: ScriptedClient) -> None:
+    client.hanging_calls = {2}
+    answers = table.write([Put(item(f"{n:02}")) for n in range(90)])
+    assert [isinstance(one, Failed) for one in answers] == [n >= 25 for n in range(90)]
+    assert len(client.calls) == 2
 
 
 def test_a_loss_whose_winner_cannot_be_read_has_failed_alone(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,6 +32,7 @@ GETS = 100
 STORES = 25
 TRIES = 6
 BASE_SECONDS = 0.05
+NOT_ASKED = Failed("the ledger did not answer a call before")
 LOST_CODES = frozenset({"ConditionalCheckFailed", "DuplicateItem"})
 PASSING_CODES = frozenset(
     {
@@ -55,29 +57,35 @@ class DynamoTable:
         self._pause = pause
 
     def write(self, ops: Sequence[Put | Change]) -> list[Answer]:
-        answers: list[Answer] = [None] * len(ops)
+        answers: list[Answer] = [NOT_ASKED] * len(ops)
         waiting = list(range(len(ops)))
-        for number in range(TRIES):
-            if number:
-                self._nap(BASE_SECONDS * 2 ** (number - 1))
-            throttled: list[int] = []
-            for chunk in _distinct_chunks(waiting, ops):
-                throttled += self._write_chunk(chunk, ops, answers)
-            waiting = throttled
-            if not waiting:
-                break
+        with suppress(Unavailable):
+            for number in range(TRIES):
+                if number:
+                    self._nap(BASE_SECONDS * 2 ** (number - 1))
+                throttled: list[int] = []
+                for chunk in _distinct_chunks(waiting, ops):
+                    throttled += self._write_chunk(chunk, ops, answers)
+                waiting = throttled
+                if not waiting:
+                    break
         return self._with_current(ops, answers)
 
     def _write_chunk(
         self, chunk: list[int], ops: Sequence[Put | Change], answers: list[Answer]
     ) -> list[int]:
-        """Sets the answers of one call; gives the positions that are worth another try."""
+        """Sets the answers of one call; gives the positions that are worth another try.
+
+        Raises Unavailable when the service hangs: no other call is worth its time-out then.
+        """
         throttled: list[int] = []
         try:
             responses = self._execute([self._statement(ops[i]) for i in chunk])
         except Unavailable as unavailable:
             for position in chunk:
                 answers[position] = Failed(str(unavailable))
+            if not isinstance(unavailable.__cause__, ClientError):
+                raise
             return []
         for position, response in zip(chunk, responses, strict=True):
             error = response.get("Error", {})
