@@ -44,6 +44,7 @@ from hooktrace.usecases.expunge_event import ExpungeEvent
 from hooktrace.usecases.guard_endpoints import opened_endpoint, sealed_endpoint
 from hooktrace.usecases.ingest_events import Accepted, IngestEvents
 from hooktrace.usecases.keep_stats import KeepStats
+from hooktrace.usecases.look_after_failures import LookAfterFailures
 from hooktrace.usecases.manage_endpoints import EndpointDesk
 from hooktrace.usecases.manage_operations import OperationDesk
 from hooktrace.usecases.match_events import MatchEvents, NotNow
@@ -238,7 +239,7 @@ class World:
         return DeliverAttempts(
             claims=claims,
             ledger=self.ledger,
-            endpoints=self.registry.endpoints,
+            failures=LookAfterFailures(endpoints=self.registry.endpoints, life=self.life()),
             life=self.life(),
             queue=self.deliver_queue,
             sender=self.authorized,

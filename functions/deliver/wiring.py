@@ -29,6 +29,7 @@ from hooktrace.usecases.cached_projects import CachedProjects
 from hooktrace.usecases.claim_attempts import ClaimAttempts
 from hooktrace.usecases.deliver_attempts import DeliverAttempts
 from hooktrace.usecases.endpoint_life import EndpointLife
+from hooktrace.usecases.look_after_failures import LookAfterFailures
 from hooktrace.usecases.open_batches import OpenBatches
 from hooktrace.usecases.prepare_requests import PrepareRequests
 
@@ -88,16 +89,14 @@ def deliver_attempts() -> DeliverAttempts:
         chance=chance,
     )
     http = HttpSender(allow_loopback=settings.allow_loopback, extra_ca_file=settings.extra_ca_file)
+    life = EndpointLife(
+        endpoints=registry.endpoints, healths=TableHealths(ledger_table), clock=clock, chance=chance
+    )
     return DeliverAttempts(
         claims=claims,
         ledger=ledger,
-        endpoints=registry.endpoints,
-        life=EndpointLife(
-            endpoints=registry.endpoints,
-            healths=TableHealths(ledger_table),
-            clock=clock,
-            chance=chance,
-        ),
+        failures=LookAfterFailures(endpoints=registry.endpoints, life=life),
+        life=life,
         queue=queue,
         sender=AuthorizedSender(http, http, clock=clock, monotonic=time.monotonic),
         pool=ThreadPoolExecutor(THREADS, thread_name_prefix="attempt"),

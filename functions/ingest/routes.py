@@ -25,7 +25,7 @@ from hooktrace.api.http import (
     too_large,
 )
 from hooktrace.api.problems import problem_of
-from hooktrace.domain.errors import Fault, InvalidInput
+from hooktrace.domain.errors import Fault, InvalidInput, Unavailable
 from hooktrace.domain.events import EventRecord
 from hooktrace.domain.new_event import NewEvent, parse_new_event
 from hooktrace.domain.strict_json import split_items
@@ -56,7 +56,7 @@ class Wired(Protocol):
 
     def ingest(
         self, news: Sequence[NewEvent], project_id: str
-    ) -> list[Accepted | InvalidInput]: ...
+    ) -> list[Accepted | InvalidInput | Unavailable]: ...
 
     def reject_unmatched(self, new: NewEvent, project_id: str) -> EventRecord | None: ...
 
@@ -81,7 +81,7 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
                 request.log["event"] = rejected.id
                 return _unmatched(request, rejected)
         (answer,) = wired().ingest([new], request.project_id)
-        if isinstance(answer, InvalidInput):
+        if not isinstance(answer, Accepted):
             raise answer
         request.log["event"] = answer.record.id
         body = _accepted(answer)
@@ -117,6 +117,7 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
         results = [next(answers) if isinstance(new, NewEvent) else new for new in read]
         request.log["accepted"] = sum(isinstance(one, Accepted) for one in results)
         request.log["refused"] = sum(isinstance(one, InvalidInput) for one in results) or None
+        request.log["not_stored"] = sum(isinstance(one, Unavailable) for one in results) or None
         return Response(202, {"items": [_result(one, request) for one in results]})
 
     return (
@@ -149,8 +150,9 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
             operation_id="createEvents",
             summary="Accept up to 100 events",
             description=(
-                "Each event has its own result, in order; one bad event spoils none. An event may "
-                "be as large as one that comes alone, the batch at most 5 MiB, unpacked."
+                "Each event has its own result, in order; one bad event spoils none. Send those "
+                "with status 503 again, and no others: they were not accepted. An event may be as "
+                "large as one that comes alone, the batch at most 5 MiB, unpacked."
             ),
             tags=("Events",),
             body=NewBatch,
@@ -194,7 +196,7 @@ def _accepted(answer: Accepted) -> dict[str, Any]:
     return shown | ({"duplicate": True} if answer.duplicate else {})
 
 
-def _result(one: Accepted | InvalidInput, request: Request) -> dict[str, Any]:
+def _result(one: Accepted | InvalidInput | Unavailable, request: Request) -> dict[str, Any]:
     if isinstance(one, Accepted):
         return {"status": 202, "event": _accepted(one)}
     refused = problem_of(one, request.request_id)

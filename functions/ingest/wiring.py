@@ -49,7 +49,9 @@ class Wired:
             raise NotFound
         return project
 
-    def ingest(self, news: Sequence[NewEvent], project_id: str) -> list[Accepted | InvalidInput]:
+    def ingest(
+        self, news: Sequence[NewEvent], project_id: str
+    ) -> list[Accepted | InvalidInput | Unavailable]:
         """Accepts events for a project."""
         return self.events.run(news, self._project(project_id))
 

@@ -46,11 +46,26 @@ class Lost:
     current: Record | None
 
 
-class Ledger(Protocol):
-    """Events and deliveries. Every method raises Unavailable when the store does not answer."""
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The store did not do this write, or did not say so; the others are not concerned.
 
-    def write(self, writes: Sequence[Write]) -> list[Written | Lost]:
-        """Each write on its own, in any order; one answer for each, in the order given."""
+    It may have been made all the same. `why` is the operation and the code of the error;
+    `is_final`: the store will never take it, so trying again is of no use.
+    """
+
+    why: str
+    is_final: bool = False
+
+
+class Ledger(Protocol):
+    """Events and deliveries. Reads raise Unavailable when the store does not answer."""
+
+    def write(self, writes: Sequence[Write]) -> list[Written | Lost | Failed]:
+        """Each write on its own, in any order; one answer for each, in the order given.
+
+        Raises nothing: what the store did not do is Failed, for this write alone.
+        """
         ...
 
     def events(self, refs: Iterable[tuple[ProjectId, EventId]]) -> dict[EventId, EventRecord]:
@@ -69,6 +84,12 @@ class Payloads(Protocol):
 
     def put_payload(self, project: ProjectId, event: EventId, packed: bytes, ttl: int) -> str:
         """Stores a packed payload beside its event; answers where ("item" or "s3")."""
+        ...
+
+    def put_payloads(
+        self, project: ProjectId, payloads: Sequence[tuple[EventId, bytes, int]]
+    ) -> list[str | Failed]:
+        """Many of them, each (event, packed, ttl) with its own answer; raises nothing."""
         ...
 
     def payload(self, project: ProjectId, event: EventId) -> bytes | None:
@@ -121,6 +142,12 @@ class IdempotencyKeys(Protocol):
 
     def claim(self, project: ProjectId, key: str, mine: KeyClaim, *, now_s: int) -> KeyClaim:
         """The claim that stands: `mine` if the key was free or its claim expired."""
+        ...
+
+    def claim_all(
+        self, project: ProjectId, mine: Sequence[tuple[str, KeyClaim]], *, now_s: int
+    ) -> list[KeyClaim | Failed]:
+        """As `claim` for many keys, which may repeat: of two the first stands. Raises nothing."""
         ...
 
     def claimed(self, project: ProjectId, key: str, *, now_s: int) -> bool:
@@ -181,7 +208,8 @@ class TaskQueue(Protocol):
     def send(self, tasks: Sequence[tuple[Task, int]]) -> None:
         """Sends tasks, each with its delay in whole seconds (0 to 900), in batches.
 
-        Raises Unavailable when any of them could not be sent; others may have been.
+        Raises Unavailable when any of them could not be sent; others may have been. Unsent says
+        which were not.
         """
         ...
 

@@ -14,6 +14,7 @@ from hooktrace.adapters.dynamodb.table import DynamoTable
 from hooktrace.adapters.items import Item
 from hooktrace.adapters.memory.table import MemoryTable
 from hooktrace.adapters.tables import Change, Put, Refused, Table
+from hooktrace.ports import Failed
 
 THREADS = 50
 
@@ -84,6 +85,18 @@ def test_each_write_of_a_batch_has_its_own_answer(table: Table, item: Callable[.
     table.write([Put(one) for one in items[::2]])
     answers = table.write([Put(one) for one in items])
     assert [answer is None for answer in answers] == [n % 2 == 1 for n in range(60)]
+
+
+def test_an_item_beyond_400_kb_fails_for_good_and_alone(
+    table: Table, item: Callable[..., Item]
+) -> None:
+    items = [item("E#a"), item("E#b", b={"B": b"x" * 410 * 1024}), item("E#c")]
+    first, fat, last = table.write([Put(one) for one in items])
+    assert (first, last) == (None, None)
+    assert isinstance(fat, Failed)
+    assert fat.is_final
+    found = table.get([(one["PK"]["S"], one["SK"]["S"]) for one in items])
+    assert [key for _, key in found] == ["E#a", "E#c"]
 
 
 def test_two_writes_of_one_item_in_one_batch_go_in_order(

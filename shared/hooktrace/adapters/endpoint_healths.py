@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from hooktrace.adapters.items import Item, Key
-from hooktrace.adapters.tables import Change, Put, Table
+from hooktrace.adapters.tables import Change, Put, Table, write_one
 from hooktrace.domain.attempts import AttemptOutcome
 from hooktrace.domain.endpoint_health import EndpointHealth, Failure, HealthState
 from hooktrace.domain.ids import EndpointId, ProjectId, bare
@@ -37,7 +37,7 @@ class TableHealths:
         """None when written; otherwise the health that stands there (version 0: none does)."""
         item = health_item(after)
         op = Change(health_item(before), item) if before.version else Put(item)
-        (refused,) = self._table.write([op])
+        refused = write_one(self._table, op)
         if refused is None:
             return None
         if refused.current is None:

@@ -9,7 +9,7 @@ from hooktrace.adapters import items
 from hooktrace.adapters.attempt_rows import attempt_row, row_attempt
 from hooktrace.adapters.items import Item, Key
 from hooktrace.adapters.operation_items import operation_ref
-from hooktrace.adapters.tables import Change, Put, Refused, Table
+from hooktrace.adapters.tables import Answer, Change, Put, Table
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.events import ITEM_PAYLOAD_BYTES, EventRecord, PlannedDelivery
@@ -23,7 +23,7 @@ from hooktrace.domain.ids import (
     lowest_ulid,
     split_delivery_id,
 )
-from hooktrace.ports import Due, KeyClaim, Lost, Record, Write, Written
+from hooktrace.ports import Due, Failed, KeyClaim, Lost, Record, Write, Written
 
 PLAN_PAGE = 500
 CLAIM_TRIES = 4
@@ -48,9 +48,9 @@ class TableLedger:
         self._table = table
         self._blobs = blobs
 
-    def write(self, writes: Sequence[Write]) -> list[Written | Lost]:
+    def write(self, writes: Sequence[Write]) -> list[Written | Lost | Failed]:
         answers = self._table.write([_operation(w) for w in writes])
-        return [_answer(write, refused) for write, refused in zip(writes, answers, strict=True)]
+        return [_answer(write, answer) for write, answer in zip(writes, answers, strict=True)]
 
     def events(self, refs: Iterable[tuple[ProjectId, EventId]]) -> dict[EventId, EventRecord]:
         found = self._table.get([items.event_key(project, event) for project, event in refs])
@@ -70,6 +70,33 @@ class TableLedger:
             return "s3"
         self._table.store([items.blob_item(_payload_key(project, event), packed, ttl)])
         return "item"
+
+    def put_payloads(
+        self, project: ProjectId, payloads: Sequence[tuple[EventId, bytes, int]]
+    ) -> list[str | Failed]:
+        small = {
+            e: (packed, ttl) for e, packed, ttl in payloads if len(packed) <= ITEM_PAYLOAD_BYTES
+        }
+        found = [
+            items.blob_item(_payload_key(project, event), *one) for event, one in small.items()
+        ]
+        try:
+            self._table.store(found)
+            done = set(small)
+        except Unavailable:
+            done = set()  # some are stored: each by itself, to know which
+        return [
+            "item" if event in done else self._put_alone(project, event, packed, ttl)
+            for event, packed, ttl in payloads
+        ]
+
+    def _put_alone(
+        self, project: ProjectId, event: EventId, packed: bytes, ttl: int
+    ) -> str | Failed:
+        try:
+            return self.put_payload(project, event, packed, ttl)
+        except Unavailable as error:
+            return Failed(str(error))
 
     def payload(self, project: ProjectId, event: EventId) -> bytes | None:
         key = _payload_key(project, event)
@@ -154,20 +181,40 @@ class TableLedger:
 
     def claim(self, project: ProjectId, key: str, mine: KeyClaim, *, now_s: int) -> KeyClaim:
         """The idempotency key's claim that stands; one conditional write, `mine` if it wins."""
-        item = items.claim_item(project, key, mine.event_id, mine.fingerprint, mine.expires_s)
-        (refused,) = self._table.write([Put(item)])
-        for _ in range(CLAIM_TRIES):
-            if refused is None:
-                return mine
-            if refused.current is None:
-                (refused,) = self._table.write([Put(item)])
-                continue
-            stands = KeyClaim(*items.claim_of(refused.current))
-            if stands.expires_s > now_s:
-                return stands
-            newer = items.next_version(item, refused.current)
-            (refused,) = self._table.write([Change(refused.current, newer)])
-        raise Unavailable("the idempotency key keeps changing")
+        (stands,) = self.claim_all(project, [(key, mine)], now_s=now_s)
+        if isinstance(stands, Failed):
+            raise Unavailable(stands.why)
+        return stands
+
+    def claim_all(
+        self, project: ProjectId, mine: Sequence[tuple[str, KeyClaim]], *, now_s: int
+    ) -> list[KeyClaim | Failed]:
+        """The claims that stand: one batch of conditional writes, and more for what has expired."""
+        put = [
+            items.claim_item(project, key, one.event_id, one.fingerprint, one.expires_s)
+            for key, one in mine
+        ]
+        stands: list[KeyClaim | Failed] = [
+            Failed("the idempotency key keeps changing") for _ in mine
+        ]
+        ops: dict[int, Put | Change] = {n: Put(item) for n, item in enumerate(put)}
+        for _ in range(CLAIM_TRIES + 1):
+            answers = self._table.write(list(ops.values())) if ops else []
+            again: dict[int, Put | Change] = {}
+            for number, answer in zip(ops, answers, strict=True):
+                if answer is None:
+                    stands[number] = mine[number][1]
+                elif isinstance(answer, Failed):
+                    stands[number] = answer
+                elif answer.current is None:
+                    again[number] = Put(put[number])
+                elif (found := KeyClaim(*items.claim_of(answer.current))).expires_s > now_s:
+                    stands[number] = found
+                else:
+                    newer = items.next_version(put[number], answer.current)
+                    again[number] = Change(answer.current, newer)
+            ops = again
+        return stands
 
     def claimed(self, project: ProjectId, key: str, *, now_s: int) -> bool:
         """Whether a claim on the idempotency key stands."""
@@ -213,10 +260,12 @@ def _record(item: Item) -> Record:
     return items.delivery_record(item)
 
 
-def _answer(write: Write, refused: Refused | None) -> Written | Lost:
-    if refused is None:
+def _answer(write: Write, answer: Answer) -> Written | Lost | Failed:
+    if answer is None:
         return Written()
-    current = _record(refused.current) if refused.current else None
+    if isinstance(answer, Failed):
+        return answer
+    current = _record(answer.current) if answer.current else None
     if current is not None and current.write_token == write.after.write_token:
         return Written()
     return Lost(current)

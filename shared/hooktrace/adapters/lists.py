@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 
 from hooktrace.adapters import items
 from hooktrace.adapters.items import Item, Key
-from hooktrace.adapters.tables import Put, Table
+from hooktrace.adapters.tables import Put, Table, write_one
 from hooktrace.domain.ids import ULID_LENGTH
 from hooktrace.domain.list_cursor import KEY_BYTES
 from hooktrace.domain.listing import LAST
@@ -97,7 +97,7 @@ class TableLists:
     def _new_key(self) -> bytes:
         """Made once per deployment: of several instances that try, the first one wins."""
         item = items.blob_item(CURSOR_KEY, self._random_bytes(KEY_BYTES), None)
-        [refused] = self._table.write([Put(item | {"v": {"N": "1"}})])
+        refused = write_one(self._table, Put(item | {"v": {"N": "1"}}))
         if refused is not None and refused.current is not None:
             item = refused.current
         return bytes(item["b"]["B"])

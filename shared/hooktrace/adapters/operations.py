@@ -12,7 +12,7 @@ from hooktrace.adapters.operation_items import (
     page_key,
     page_record,
 )
-from hooktrace.adapters.tables import Change, Put, Table
+from hooktrace.adapters.tables import Change, Put, Table, write_one
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.ids import OperationId, ProjectId, bare
 from hooktrace.domain.operations import Operation, OperationPage
@@ -27,7 +27,7 @@ class TableOperations:
         self._table = table
 
     def create(self, operation: Operation) -> Operation:
-        (refused,) = self._table.write([Put(operation_item(operation))])
+        refused = write_one(self._table, Put(operation_item(operation)))
         if refused is None:
             return operation
         if refused.current is None:
@@ -47,13 +47,13 @@ class TableOperations:
 
     def replace(self, after: Operation, *, before: Operation) -> Operation | None:
         change = Change(operation_item(before), operation_item(after))
-        (refused,) = self._table.write([change])
+        refused = write_one(self._table, change)
         if refused is None:
             return after
         return operation_record(refused.current) if refused.current else None
 
     def put(self, page: OperationPage) -> OperationPage:
-        (refused,) = self._table.write([Put(page_item(page))])
+        refused = write_one(self._table, Put(page_item(page)))
         if refused is None:
             return page
         if refused.current is None:
@@ -61,7 +61,7 @@ class TableOperations:
         return page_record(refused.current)
 
     def finish(self, page: OperationPage, *, before: OperationPage) -> OperationPage:
-        (refused,) = self._table.write([Change(page_item(before), page_item(page))])
+        refused = write_one(self._table, Change(page_item(before), page_item(page)))
         if refused is None:
             return page
         if refused.current is None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hooktrace.domain.errors import Unavailable
+from hooktrace.domain.errors import Unavailable, Unsent
 from hooktrace.domain.messages import Task, encode
 from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS
 
@@ -18,6 +19,9 @@ BATCH_ENTRIES = 10
 BATCH_BYTES = 1_000_000
 TRIES = 3
 
+_Entry = tuple[int, str, int]
+"""A message: its position among those to send, its body, its delay in seconds."""
+
 
 class SqsQueue:
     """Fulfils `hooktrace.ports.TaskQueue`."""
@@ -27,27 +31,37 @@ class SqsQueue:
         self._url = url
 
     def send(self, tasks: Sequence[tuple[Task, int]]) -> None:
-        """Sends all tasks; entries that are refused are tried again, then Unavailable."""
-        waiting = [(encode(task), min(delay, QUEUE_DELAY_MAX_SECONDS)) for task, delay in tasks]
-        for _ in range(TRIES):
-            refused: list[tuple[str, int]] = []
-            for batch in _batches(waiting):
-                refused += self._send_batch(batch)
-            if not refused:
-                return
-            waiting = refused
-        raise Unavailable(f"the queue refused {len(waiting)} messages")
+        """Sends all tasks; entries that are refused are tried again, then Unsent names them.
 
-    def _send_batch(self, batch: list[tuple[str, int]]) -> list[tuple[str, int]]:
+        A call that is refused keeps no other batch from being sent; when the queue hangs, no other
+        is worth its time-out.
+        """
+        open_entries = {
+            number: (number, encode(task), min(delay, QUEUE_DELAY_MAX_SECONDS))
+            for number, (task, delay) in enumerate(tasks)
+        }
+        with suppress(BotoCoreError):
+            for _ in range(TRIES):
+                for batch in _batches(list(open_entries.values())):
+                    for number in self._send_batch(batch):
+                        del open_entries[number]
+                if not open_entries:
+                    return
+        unsent = frozenset(open_entries)
+        raise Unsent(f"the queue did not take {len(unsent)} messages", unsent)
+
+    def _send_batch(self, batch: list[_Entry]) -> list[int]:
+        """The positions of the entries that are taken. Raises BotoCoreError when it hangs."""
         entries = [
             {"Id": str(number), "MessageBody": body, "DelaySeconds": delay}
-            for number, (body, delay) in enumerate(batch)
+            for number, (_, body, delay) in enumerate(batch)
         ]
         try:
             answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-        except (ClientError, BotoCoreError) as error:
-            raise Unavailable(f"the queue did not answer: {error}") from error
-        return [batch[int(failed["Id"])] for failed in answer.get("Failed", [])]
+        except ClientError:
+            return []
+        refused = {int(failed["Id"]) for failed in answer.get("Failed", [])}
+        return [entry[0] for number, entry in enumerate(batch) if number not in refused]
 
 
 class SqsDeadLetters:
@@ -73,11 +87,11 @@ class SqsDeadLetters:
             raise Unavailable(f"the dead-letter queue did not answer: {error}") from error
 
 
-def _batches(waiting: list[tuple[str, int]]) -> list[list[tuple[str, int]]]:
-    batches: list[list[tuple[str, int]]] = []
+def _batches(waiting: list[_Entry]) -> list[list[_Entry]]:
+    batches: list[list[_Entry]] = []
     size = BATCH_BYTES
     for entry in waiting:
-        length = len(entry[0].encode())
+        length = len(entry[1].encode())
         if not batches or len(batches[-1]) == BATCH_ENTRIES or size + length > BATCH_BYTES:
             batches.append([])
             size = 0

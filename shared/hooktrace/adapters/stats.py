@@ -17,6 +17,7 @@ from typing import Any
 from hooktrace.adapters.items import Item, Key, pack_rows, unpack_rows
 from hooktrace.adapters.tables import Change, Put, Table
 from hooktrace.domain.attempts import AttemptOutcome
+from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.ids import EndpointId, ProjectId, bare
 from hooktrace.domain.states import EventStatus
 from hooktrace.domain.stats import (
@@ -29,6 +30,7 @@ from hooktrace.domain.stats import (
     RollUp,
     RollUpKey,
 )
+from hooktrace.ports import Failed
 
 KEPT_DAYS = 40
 DAYS_AT_ONCE = 40
@@ -53,9 +55,12 @@ class TableStats:
             for after, before in writes
         ]
         lost = {}
-        for (after, _), refused in zip(writes, self._table.write(ops) if ops else [], strict=True):
-            if refused is not None:
-                key, current = after.key, refused.current
+        answers = self._table.write(ops) if ops else []
+        for (after, _), answer in zip(writes, answers, strict=True):
+            if isinstance(answer, Failed):
+                raise Unavailable(answer.why)
+            if answer is not None:
+                key, current = after.key, answer.current
                 lost[key] = RollUp(key) if current is None else _roll_up(key, current)
         return lost
 

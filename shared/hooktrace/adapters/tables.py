@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from hooktrace.adapters.items import Item, Key, item_bytes
+from hooktrace.domain.errors import Unavailable
+from hooktrace.ports import Failed
 
 INDEX_KEYS = {"by_endpoint": ("ek", "ul"), "attention": ("ak", "ul"), "due": ("dk", "da")}
 
@@ -41,6 +43,10 @@ class Refused:
     current: Item | None
 
 
+Answer = Refused | Failed | None
+"""What became of one conditional write; None: it was made."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Items of one range read, and whether the range goes on after the last of them."""
@@ -52,8 +58,13 @@ class Page:
 class Table(Protocol):
     """A table with PK, SK and the three sparse indexes."""
 
-    def write(self, ops: Sequence[Put | Change]) -> list[Refused | None]:
-        """Each on its own; None for done. A repetition of one's own write counts as done."""
+    def write(self, ops: Sequence[Put | Change]) -> list[Answer]:
+        """Each on its own; None for done. Raises nothing.
+
+        Failed is what the table refused for another reason than the condition, throttled to the
+        end, or did not answer: it may have been written all the same. A repeated write of one's
+        own may be Refused by itself; `current` bears its token then.
+        """
         ...
 
     def store(self, items: Sequence[Item]) -> None:
@@ -83,6 +94,14 @@ class Table(Protocol):
     def index_at(self, name: str, partition: str, value: str) -> list[Key]:
         """All keys of an index partition with this range key (a text), however many."""
         ...
+
+
+def write_one(table: Table, op: Put | Change) -> Refused | None:
+    """One conditional write; None for done. Raises Unavailable for one that failed."""
+    (answer,) = table.write([op])
+    if isinstance(answer, Failed):
+        raise Unavailable(answer.why)
+    return answer
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hooktrace.adapters.items import Item, Key
-from hooktrace.adapters.tables import Change, Put, Table
+from hooktrace.adapters.tables import Change, Put, Table, write_one
 from hooktrace.domain.registry import RateLimit
 from hooktrace.domain.traffic import Permit, Traffic
 from hooktrace.endpoint_ports import EndpointKey
@@ -42,7 +42,7 @@ class TableTraffic:
     def replace(self, key: EndpointKey, after: Traffic, *, before: Traffic) -> Traffic | None:
         item = _item(key, after)
         op = Change(_item(key, before), item) if before.version else Put(item)
-        (refused,) = self._table.write([op])
+        refused = write_one(self._table, op)
         if refused is None:
             return None
         current = _traffic(refused.current) if refused.current else Traffic()

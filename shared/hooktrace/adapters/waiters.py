@@ -12,10 +12,8 @@ The items stay; a project has at most as many as the cap.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from hooktrace.adapters.items import Item, Key, next_version
-from hooktrace.adapters.tables import Change, Put, Refused, Table
+from hooktrace.adapters.tables import Change, Put, Table, write_one
 from hooktrace.domain.ids import ProjectId
 from hooktrace.ports import Chance
 from hooktrace.reading_ports import WaiterSlot
@@ -59,11 +57,9 @@ class TableWaiters:
     def _write(self, item: Item, current: Item | None, token: str) -> bool:
         """Whether the write was made; one that looked like a loss has left its token."""
         if current is None:
-            answers: Sequence[Refused | None] = self._table.write([Put(item)])
+            refused = write_one(self._table, Put(item))
         else:
-            change = Change(current, next_version(item, current))
-            answers = self._table.write([change])
-        (refused,) = answers
+            refused = write_one(self._table, Change(current, next_version(item, current)))
         stands = refused.current if refused is not None else None
         return refused is None or (stands is not None and stands["w"]["S"] == token)
 

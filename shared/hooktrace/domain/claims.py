@@ -47,14 +47,17 @@ Refusal = Busy | NotYet | Over | Resume
 def refusal(current: DeliveryRecord, *, attempt: int, now_ms: int) -> Refusal | None:
     """Why a message for `attempt` may not begin it now; None when it may.
 
-    `current` has version 0 if unborn. A live lease is Busy. A message for an attempt already
-    made is Over, or Resume when the retry that must follow it is still ahead.
+    `current` has version 0 if unborn. A live lease is Busy, also that of an attempt which was in
+    flight when a late success ended the delivery: its message must close it. A message for an
+    attempt already made is Over, or Resume when the retry that must follow it is still ahead.
     """
+    lease_ms = current.lease_until_ms
+    if lease_ms is not None and lease_ms > now_ms:
+        return Busy(lease_ms)
     if current.status in DELIVERY_ENDS:
         return Over()
     if current.status is DeliveryStatus.DELIVERING:
-        live = current.lease_until_ms is not None and current.lease_until_ms > now_ms
-        return Busy(current.lease_until_ms or 0) if live else None
+        return None
     at = current.next_attempt_ms or now_ms
     made = current.attempts_total
     if current.status is DeliveryStatus.RETRYING and attempt <= made:

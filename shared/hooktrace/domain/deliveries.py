@@ -60,6 +60,7 @@ class DeliveryRecord:
     `attempts` are the latest ones (older ones are kept beside the record); `step` counts the
     retries of the schedule already used; `due_ms` is when sweep must look, if nobody did before;
     `by_hand` names the key id of a manual attempt that is asked for and not yet begun;
+    `promised_ms` is when the schedule goes on if the attempt that was asked for by hand fails;
     `forced`: also to an endpoint that is disabled. `requested_by` is the key id that cancelled.
     `waiting_for` names what of our own brake holds it until `next_attempt_ms`.
     `cancel_reason` is set while the last attempt is in flight and none may follow it.
@@ -82,6 +83,7 @@ class DeliveryRecord:
     due_ms: int | None = None
     lease_until_ms: int | None = None
     by_hand: str | None = None
+    promised_ms: int | None = None
     forced: bool = False
     requested_by: str | None = None
     cancel_reason: str | None = None

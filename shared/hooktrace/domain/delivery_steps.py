@@ -11,7 +11,7 @@ from dataclasses import replace
 from hooktrace.domain.attempts import AttemptOutcome, SendResult
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
 from hooktrace.domain.ids import OperationId, ulid_ms
-from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS, RetryPolicy
+from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS, RetryPolicy, throttled_seconds
 from hooktrace.domain.states import DELIVERY_ENDS, DeliveryStatus, Trigger, check_delivery
 
 DUE_GRACE_MS = 120_000
@@ -52,7 +52,8 @@ def conclude(
     """The record with the result of attempt `number`; None when it holds that result already.
 
     When the lease was lost and the story went on, a late result fills in its own attempt only,
-    and a late success ends a delivery that is not at its end. After a failure with a
+    and a late success ends a delivery that is not at its end. An attempt that is in flight then
+    keeps its lease, so that it is closed when its worker dies. After a failure with a
     `stop_reason` (the endpoint was deleted or disabled meanwhile) nothing follows.
     """
     position = next((i for i, a in enumerate(record.attempts) if a.number == number), None)
@@ -74,9 +75,12 @@ def conclude(
     succeeded = result.outcome is AttemptOutcome.SUCCESS
     holds_lease = attempt.outcome is None and number == record.attempts_total
     if succeeded and record.status not in DELIVERY_ENDS:
-        return _ended(base, DeliveryStatus.SUCCEEDED, None)
-    if not holds_lease or record.status in DELIVERY_ENDS:
+        lease_ms = None if holds_lease else record.lease_until_ms
+        return replace(_ended(base, DeliveryStatus.SUCCEEDED, None), lease_until_ms=lease_ms)
+    if not holds_lease:
         return base
+    if record.status in DELIVERY_ENDS:
+        return replace(base, lease_until_ms=None)
     stop = stop_reason or record.cancel_reason
     if stop is not None:
         return _ended(base, _stopped(stop), stop)
@@ -106,6 +110,7 @@ def _ended(record: DeliveryRecord, status: DeliveryStatus, reason: str | None) -
         status=check_delivery(record.status, status),
         reason=reason,
         next_attempt_ms=None,
+        promised_ms=None,
         due_ms=None,
         lease_until_ms=None,
         cancel_reason=None,
@@ -125,7 +130,11 @@ def _after_failure(
 ) -> DeliveryRecord:
     if policy.ends(result.status):
         return _ended(base, DeliveryStatus.FAILED, f"permanent_status_{result.status}")
-    by_hand = attempt.trigger is Trigger.MANUAL
+    if base.promised_ms is not None:
+        wait = throttled_seconds(result.status, result.retry_after, now_ms=now_ms)
+        at = max(base.promised_ms, now_ms + round(wait * 1000))
+        return _retrying(base, at, now_ms, step=base.step)
+    by_hand = attempt.trigger is Trigger.MANUAL  # of one that had ended, or was stored long ago
     delay = policy.delay_seconds(
         base.step,
         status=result.status,
@@ -137,13 +146,18 @@ def _after_failure(
         why = "manual_attempt_failed" if base.step == SCHEDULE_OVER else "attempts_exhausted"
         return _ended(base, DeliveryStatus.FAILED, why)
     at = now_ms + round(delay * 1000)
+    return _retrying(base, at, now_ms, step=base.step if by_hand else base.step + 1)
+
+
+def _retrying(base: DeliveryRecord, at: int, now_ms: int, *, step: int) -> DeliveryRecord:
     last = replace(base.attempts[-1], next_attempt_ms=at)
     return replace(
         base,
         status=check_delivery(base.status, DeliveryStatus.RETRYING),
         attempts=(*base.attempts[:-1], last),
-        step=base.step if by_hand else base.step + 1,
+        step=step,
         next_attempt_ms=at,
+        promised_ms=None,
         due_ms=due_ms(base, at, now_ms),
         lease_until_ms=None,
     )
@@ -168,12 +182,16 @@ def _stopped(reason: str) -> DeliveryStatus:
 def end_without_attempt(
     current: DeliveryRecord, reason: str, *, now_ms: int, token: str
 ) -> DeliveryRecord | None:
-    """The delivery with no further request; None when it is at its end.
+    """The delivery with no further request; None when it is at its end and all attempts are over.
 
-    An attempt in flight goes on: it records its result, and nothing follows it.
+    An attempt in flight goes on: it records its result, and nothing follows it. One that was in
+    flight when a late success ended the delivery is closed once its lease has run out.
     """
     if current.status in DELIVERY_ENDS:
-        return None
+        if current.lease_until_ms is None or current.lease_until_ms > now_ms:
+            return None
+        closed = replace(close_lost(current), lease_until_ms=None)
+        return closed.written(now_ms=now_ms, token=token)
     if current.lease_until_ms is None:
         after = _ended(current, _stopped(reason), reason)
     elif current.lease_until_ms <= now_ms:
@@ -194,19 +212,25 @@ def retry_by_hand(
 ) -> DeliveryRecord | None:
     """The delivery with one attempt asked for by hand; None while an attempt is under way.
 
-    Of a delivery that retries, the schedule goes on after a failure; one that had ended gets
-    this attempt and no more. One that our own brake holds keeps its turn. Sweep finds it if the
-    message is lost. `operation` is the bulk operation that asks on behalf of the key.
+    It takes a number, but no step. Of a delivery that retries, the attempt that was promised
+    comes at its time after a failure, at once if that is past; one that had ended gets this
+    attempt and no more. One that our own brake holds keeps its turn. Sweep finds it if the message
+    is lost. `operation` is the bulk operation that asks on behalf of the key.
     """
     if current.status in {DeliveryStatus.PENDING, DeliveryStatus.DELIVERING}:
         return None
     ended = current.status in DELIVERY_ENDS
     has_turn = current.waiting_for == "rate_limit"
+    lease_ms = current.lease_until_ms
+    if lease_ms is not None and lease_ms > now_ms:
+        return None
     asked = replace(
-        current,
+        current if lease_ms is None else close_lost(current),
+        lease_until_ms=None,
         status=check_delivery(current.status, DeliveryStatus.DELIVERING),
         step=SCHEDULE_OVER if ended else current.step,
         next_attempt_ms=current.next_attempt_ms if has_turn else None,
+        promised_ms=None if ended else _promise(current, now_ms),
         due_ms=now_ms + BY_HAND_GRACE_MS,
         by_hand=key_id,
         forced=forced,
@@ -218,6 +242,18 @@ def retry_by_hand(
     return asked.written(now_ms=now_ms, token=token)
 
 
+def _promise(current: DeliveryRecord, now_ms: int) -> int | None:
+    """When the schedule goes on: what was promised before, else when its next attempt is due.
+
+    Of one that our own brake holds it is due already.
+    """
+    if current.by_hand is not None:
+        return current.promised_ms
+    if current.waiting_for is not None or current.next_attempt_ms is None:
+        return now_ms
+    return current.next_attempt_ms
+
+
 def cancel_by_hand(
     current: DeliveryRecord, key_id: str, *, now_ms: int, token: str
 ) -> DeliveryRecord | None:
@@ -225,5 +261,7 @@ def cancel_by_hand(
 
     An attempt in flight ends and is recorded; only then the delivery is cancelled.
     """
+    if current.status in DELIVERY_ENDS:
+        return None
     after = end_without_attempt(current, "cancelled_by_hand", now_ms=now_ms, token=token)
     return None if after is None else replace(after, requested_by=key_id, by_hand=None)

@@ -10,6 +10,7 @@
     │   └── PreconditionFailed    it has changed since the caller read it (412)
     ├── IllegalTransition     a state change that the state machine does not have
     └── Unavailable           a store or queue did not answer; trying again can help
+        └── Unsent                of several messages only some were sent
 
 The problem codes that callers see, with their HTTP status, stand in `hooktrace.api.problems`.
 """
@@ -115,3 +116,11 @@ class IllegalTransition(HooktraceError):  # noqa: N818 - as above
 
 class Unavailable(HooktraceError):  # noqa: N818 - as above
     """A store or queue did not answer in time or throttled us; the caller may try again."""
+
+
+class Unsent(Unavailable):
+    """Of several messages these `positions` were not sent, as far as is known; the others were."""
+
+    def __init__(self, message: str, positions: frozenset[int]) -> None:
+        super().__init__(message)
+        self.positions = positions

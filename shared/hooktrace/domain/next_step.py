@@ -37,12 +37,29 @@ def of_delivery(record: DeliveryRecord) -> NextStep | None:
     if record.status is not DeliveryStatus.DELIVERING:
         return None
     if record.lease_until_ms is None:
-        return _step(record, "attempt", f"Attempt {number}, asked for by hand, is queued.", None)
+        text = f"Attempt {number}, asked for by hand, is queued.{_promise(record, number)}"
+        return _step(record, "attempt", text, None)
     until = record.lease_until_ms
-    text = f"Attempt {record.attempts_total} is in flight, until {rfc3339(until)} at the latest."
+    text = in_flight(record)
     if record.cancel_reason is not None:
         text += f" No attempt follows it ({record.cancel_reason})."
+    else:
+        text += _promise(record, record.attempts_total)
     return _step(record, "result", text, until)
+
+
+def in_flight(record: DeliveryRecord) -> str:
+    """Which attempt is under way, and until when."""
+    until = rfc3339(record.lease_until_ms or 0)
+    return f"Attempt {record.attempts_total} is in flight, until {until} at the latest."
+
+
+def _promise(record: DeliveryRecord, number: int) -> str:
+    """What follows attempt `number`, asked for by hand, by the schedule."""
+    if record.promised_ms is None:
+        return ""
+    at = rfc3339(record.promised_ms)
+    return f" If it fails, attempt {number + 1} follows at {at}, or at once if that is past."
 
 
 def _waits(record: DeliveryRecord, number: int) -> str:

@@ -62,10 +62,15 @@ class RetryPolicy:
         if step >= len(self.schedule):
             return None
         delay = self.schedule[step] * (1 - JITTER + 2 * JITTER * chance)
-        if status not in THROTTLING_STATUSES:
-            return delay
-        asked = parse_retry_after(retry_after, now_ms=now_ms)
-        return max(delay, THROTTLED_MIN_SECONDS if asked is None else asked)
+        return max(delay, throttled_seconds(status, retry_after, now_ms=now_ms))
+
+
+def throttled_seconds(status: int | None, retry_after: str | None, *, now_ms: int) -> float:
+    """Seconds that a throttling answer wants us to wait at least; 0 after any other."""
+    if status not in THROTTLING_STATUSES:
+        return 0.0
+    asked = parse_retry_after(retry_after, now_ms=now_ms)
+    return THROTTLED_MIN_SECONDS if asked is None else asked
 
 
 def parse_retry_after(value: str | None, *, now_ms: int) -> float | None:

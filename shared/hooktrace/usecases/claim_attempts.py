@@ -15,7 +15,7 @@ from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS
 from hooktrace.domain.states import DELIVERY_ENDS
 from hooktrace.endpoint_ports import EndpointKey
-from hooktrace.ports import AttemptShelf, Chance, Clock, Ledger, Lost, TaskQueue, Write
+from hooktrace.ports import AttemptShelf, Chance, Clock, Failed, Ledger, Lost, TaskQueue, Write
 from hooktrace.usecases import brake
 from hooktrace.usecases.brake import Brake, LaneName, lease_ms
 from hooktrace.usecases.delivery_jobs import (
@@ -73,10 +73,13 @@ class ClaimAttempts:
         time until which it does; (4) the messages of these. After a crash between 1 and 3 a slot
         stays unused and a permit runs out with its lease; after 3 the message comes back, or the
         audit or sweep sends another.
+
+        While the bodies of the requests under way take all the room there is, none is claimed. Who
+        was admitted and found no room gives its permit back; a slot of a rate limit passes unused.
         """
         late = [(p, batch.waiting[p]) for p in out_of_time(batch, remaining_ms)]
         self._send(batch, late, "queued again: too little time is left in this run")
-        if not batch.waiting:
+        if not batch.waiting or batch.is_full:
             return {}
         first: dict[DeliveryId, Job] = {}  # of duplicates one; the others look after it
         free = {
@@ -97,7 +100,8 @@ class ClaimAttempts:
         claimed, waits = self._write(batch, settled)
         for position in claimed:
             batch.waiting.pop(position)
-        self._return_permits(batch.brake, [j for p, j in settled.items() if p not in claimed])
+        unclaimed = [job for position, job in settled.items() if position not in claimed]
+        self._return_permits(batch.brake, unclaimed)
         self._send(batch, waits, None)
         for job in batch.waiting.values():
             job.record = first[job.delivery_id].record
@@ -113,22 +117,25 @@ class ClaimAttempts:
         for _ in range(ROUNDS):
             writes: dict[int, Write] = {}
             for position, job in open_jobs.items():
+                if batch.is_full and isinstance(job.plan, Go):
+                    continue  # it stays until others have landed
                 decision = self._decide(job)
+                batch.held_bytes += job.body_bytes
                 if isinstance(decision, Write):
                     writes[position] = decision
                 elif isinstance(decision, Wait):
                     waits.append((position, job))
                 else:
+                    batch.landed(job)
                     batch.answer(position, decision)
-            try:
-                results = self._ledger.write(list(writes.values())) if writes else []
-            except Unavailable as error:
-                for position in writes:
-                    batch.answer(position, PutBack(jobs[position].delivery_id, str(error)))
-                return claimed, waits
+            results = self._ledger.write(list(writes.values())) if writes else []
             open_jobs = {}
             for (position, write), result in zip(writes.items(), results, strict=True):
-                if isinstance(result, Lost):
+                if isinstance(result, Failed):
+                    batch.landed(jobs[position])
+                    batch.answer(position, PutBack(jobs[position].delivery_id, result.why))
+                elif isinstance(result, Lost):
+                    batch.landed(jobs[position])
                     self._look_again(jobs[position], result)
                     open_jobs[position] = jobs[position]
                 else:
@@ -145,7 +152,6 @@ class ClaimAttempts:
         if not isinstance(current, DeliveryRecord):
             current = self._batches.unborn(job.task)
         job.record = current
-        job.request = None
 
     def _is_free(self, job: Job) -> bool:
         """Whether the job may begin, as far as its own delivery is concerned."""
@@ -165,6 +171,13 @@ class ClaimAttempts:
         """The write that this message calls for, or its answer when it calls for none."""
         record, now_ms, token = job.record, self._clock.now_ms(), self._chance.token()
         before = record if record.version else None
+        if record.status in DELIVERY_ENDS:
+            closed = end_without_attempt(record, "over", now_ms=now_ms, token=token)
+            if closed is not None:
+                return Write(closed, before)
+            refused = refusal(record, attempt=job.task.attempt, now_ms=now_ms)
+            assert refused is not None
+            return self._answer(job, refused, now_ms)
         if (stop := self._stop(job)) is not None or job.endpoint is None:
             ended = end_without_attempt(
                 record,
@@ -224,8 +237,10 @@ class ClaimAttempts:
         """What was admitted and then not claimed gives its permit back."""
         unused: dict[EndpointKey, list[str]] = {}
         for job in jobs:
-            if isinstance(job.plan, Go) and job.plan.permit is not None:
-                unused.setdefault(job.key, []).append(job.plan.permit)
+            if isinstance(job.plan, Go):
+                if job.plan.permit is not None:
+                    unused.setdefault(job.key, []).append(job.plan.permit)
+                job.plan = None
         for key, tokens in unused.items():
             brake_of.settle(key, brake.Over(tuple(tokens)))
 

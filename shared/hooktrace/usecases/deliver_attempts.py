@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 
@@ -11,27 +11,29 @@ from hooktrace.domain.attempts import AttemptOutcome, SendResult
 from hooktrace.domain.deliveries import DeliveryRecord
 from hooktrace.domain.delivery_steps import conclude
 from hooktrace.domain.errors import Unavailable
-from hooktrace.domain.ids import EndpointId, ulid_ms
+from hooktrace.domain.ids import ulid_ms
 from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.retention import Keeping, expires_open_s, expires_success_s
-from hooktrace.domain.retry import DEFAULT_SCHEDULE, GONE_STATUS, RetryPolicy
+from hooktrace.domain.retry import DEFAULT_SCHEDULE, RetryPolicy
 from hooktrace.domain.states import DeliveryStatus
-from hooktrace.ports import Chance, Clock, Ledger, Lost, Sender, TaskQueue, Write
+from hooktrace.ports import Chance, Clock, Failed, Ledger, Lost, Sender, TaskQueue, Write
 from hooktrace.usecases.attempt_facts import facts_of
 from hooktrace.usecases.brake import LaneName
 from hooktrace.usecases.claim_attempts import ROUNDS, ClaimAttempts
 from hooktrace.usecases.delivery_jobs import (
+    QUEUED,
     Attempted,
     Done,
     Job,
     PutBack,
     queue_next,
-    stop_reason,
 )
 from hooktrace.usecases.endpoint_life import EndpointLife, Seen
 from hooktrace.usecases.flights import Flights
-from hooktrace.usecases.open_batches import Endpoints
+from hooktrace.usecases.look_after_failures import LookAfterFailures
 from hooktrace.usecases.settle_traffic import settle_hanging, settle_landed
+
+Sent = dict[int, tuple[Job, SendResult]]
 
 PATIENCE_MS = 2_000
 """So long messages stay with a worker for the end of another request to their endpoint."""
@@ -45,7 +47,7 @@ class DeliverAttempts:
         *,
         claims: ClaimAttempts,
         ledger: Ledger,
-        endpoints: Endpoints,
+        failures: LookAfterFailures,
         life: EndpointLife,
         queue: TaskQueue,
         sender: Sender,
@@ -56,7 +58,7 @@ class DeliverAttempts:
     ) -> None:
         self._claims = claims
         self._ledger = ledger
-        self._endpoints = endpoints
+        self._failures = failures
         self._life = life
         self._queue = queue
         self._sender = sender
@@ -105,8 +107,9 @@ class DeliverAttempts:
                 flights.add(position, job)
             if not flights:
                 continue
-            landed: dict[int, tuple[Job, SendResult]] = {}
+            landed: Sent = {}
             for position, result in flights.landed().items():
+                batch.landed(jobs[position])
                 if isinstance(result, Exception):
                     batch.answer(position, _broken(jobs[position], result))
                 else:
@@ -118,44 +121,51 @@ class DeliverAttempts:
         self._life.note(_seen(jobs, batch.answers))
         return [batch.answers[position] for position in range(len(tasks))]
 
-    def _record(self, sent: dict[int, tuple[Job, SendResult]], answers: dict[int, Done]) -> None:
-        """Writes results on the condition of their version, looking again after each loss."""
+    def _record(self, sent: Sent, answers: dict[int, Done]) -> None:
+        """Writes results. What succeeded waits for no look at the endpoints of the others."""
+        good = {p: one for p, one in sent.items() if one[1].outcome is AttemptOutcome.SUCCESS}
+        failed = {p: one for p, one in sent.items() if p not in good}
+        if good:
+            self._write(good, dict.fromkeys(good), answers)
+        if failed:
+            self._write(failed, self._failures.run(failed), answers)
+
+    def _write(self, sent: Sent, stops: Mapping[int, str | None], answers: dict[int, Done]) -> None:
+        """Writes results on the condition of their version, looking again after each loss.
+
+        A result that the ledger does not take, or whose next attempt cannot be queued, puts its
+        own message back: what came of the others is on record.
+        """
         numbers = {p: job.record.attempts_total for p, (job, _) in sent.items()}
         open_jobs = dict(sent)
         settled: dict[int, DeliveryRecord] = {}
-        try:
-            stops = {p: self._stop_after(job, result) for p, (job, result) in sent.items()}
-            for _ in range(ROUNDS):
-                writes: dict[int, Write] = {}
-                for position, (job, result) in open_jobs.items():
-                    after = self._conclude(job, numbers[position], result, stops[position])
-                    if after is None:
-                        settled[position] = job.record
-                    else:
-                        writes[position] = Write(after, job.record)
-                results = self._ledger.write(list(writes.values())) if writes else []
-                open_jobs = {}
-                for (position, write), answer in zip(writes.items(), results, strict=True):
-                    assert isinstance(write.after, DeliveryRecord)
-                    if not isinstance(answer, Lost):
-                        settled[position] = write.after
-                    elif isinstance(answer.current, DeliveryRecord):
-                        sent[position][0].record = answer.current
-                        open_jobs[position] = sent[position]
-                    else:
-                        settled[position] = write.after
-                if not open_jobs:
-                    break
-            pairs = [(sent[p][0].task, record) for p, record in settled.items()]
-            queue_next(pairs, self._queue, self._clock.now_ms())
-        except Unavailable as error:
-            for position, (job, _) in sent.items():
-                answers[position] = PutBack(job.delivery_id, str(error))
-            return
+        why = dict.fromkeys(sent, "the record keeps changing")
+        for _ in range(ROUNDS):
+            writes: dict[int, Write] = {}
+            for position, (job, result) in open_jobs.items():
+                after = self._conclude(job, numbers[position], result, stops[position])
+                if after is None:
+                    settled[position] = job.record
+                else:
+                    writes[position] = Write(after, job.record)
+            results = self._ledger.write(list(writes.values())) if writes else []
+            open_jobs = {}
+            for (position, write), answer in zip(writes.items(), results, strict=True):
+                assert isinstance(write.after, DeliveryRecord)
+                if isinstance(answer, Failed):
+                    why[position] = answer.why
+                elif isinstance(answer, Lost) and isinstance(answer.current, DeliveryRecord):
+                    sent[position][0].record = answer.current
+                    open_jobs[position] = sent[position]
+                else:
+                    settled[position] = write.after
+            if not open_jobs:
+                break
+        self._queue_next(sent, settled, why)
         for position, (job, result) in sent.items():
             after, number = settled.get(position), numbers[position]
             answers[position] = (
-                PutBack(job.delivery_id, "the record keeps changing")
+                PutBack(job.delivery_id, why[position])
                 if after is None
                 else Attempted(
                     job.delivery_id,
@@ -166,22 +176,18 @@ class DeliverAttempts:
                 )
             )
 
-    def _stop_after(self, job: Job, result: SendResult) -> str | None:
-        """After a failure: whether the endpoint was deleted or disabled meanwhile.
-
-        An answer of 410 disables it, unless it was given another URL while the old one was asked.
-        """
-        if result.outcome is AttemptOutcome.SUCCESS:
-            return None
-        now = self._endpoints.get_endpoint(job.task.project_id, job.task.endpoint_id)
-        asked = job.endpoint.url if job.endpoint else None
-        job.has_moved = now is not None and now.url != asked
-        if result.status == GONE_STATUS and not job.has_moved:
-            endpoint_id = EndpointId(job.task.endpoint_id)
-            self._life.disable(job.task.project_id, endpoint_id, "gone")
-            return None
-        stop = stop_reason(now)
-        return None if stop == "endpoint_disabled" and job.record.forced else stop
+    def _queue_next(
+        self, sent: Sent, settled: dict[int, DeliveryRecord], why: dict[int, str]
+    ) -> None:
+        """Queues what follows; when that fails, what has something to follow is not settled."""
+        follows = {p: record for p, record in settled.items() if record.status in QUEUED}
+        try:
+            pairs = [(sent[p][0].task, record) for p, record in follows.items()]
+            queue_next(pairs, self._queue, self._clock.now_ms())
+        except Unavailable as error:
+            for position in follows:
+                del settled[position]
+                why[position] = str(error)
 
     def _conclude(
         self, job: Job, number: int, result: SendResult, stop: str | None
@@ -196,7 +202,7 @@ class DeliverAttempts:
             policy=RetryPolicy(
                 DEFAULT_SCHEDULE if schedule is None else schedule,
                 frozenset(job.endpoint.permanent_statuses),
-                job.has_moved,
+                job.may_have_moved,
             ),
             chance=self._chance.fraction(),
             token=self._chance.token(),

@@ -58,7 +58,8 @@ class Job:
     """A message on its way through: its record as last seen, and its request once claimed.
 
     `keeping` says how long its project keeps records, `plan` what the brake said (None: not
-    asked yet). `has_moved`: the endpoint got another URL while the request was under way.
+    asked yet). `may_have_moved`: the endpoint got another URL while the request was under way,
+    or whether it did could not be found out.
     """
 
     task: DeliverTaskV1
@@ -68,7 +69,12 @@ class Job:
     keeping: Keeping | None = None
     plan: Go | Wait | None = None
     request: OutgoingRequest | None = None
-    has_moved: bool = False
+    may_have_moved: bool = False
+
+    @property
+    def body_bytes(self) -> int:
+        """The size of the request's body, 0 without one."""
+        return 0 if self.request is None else len(self.request.body)
 
     @property
     def key(self) -> EndpointKey:

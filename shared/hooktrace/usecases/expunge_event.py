@@ -23,6 +23,7 @@ from hooktrace.ports import (
 )
 from hooktrace.usecases.delivery_jobs import unborn_record
 from hooktrace.usecases.match_events import planned
+from hooktrace.usecases.whole_writes import check_all, write_one
 
 ROUNDS = 8
 CHUNK = 100
@@ -79,8 +80,7 @@ class ExpungeEvent:
             after = expunge_event(event, key, now_ms=now_ms, token=self._chance.token())
             if after is None:
                 return event
-            (answer,) = self._ledger.write([Write(after, event)])
-            if not isinstance(answer, Lost):
+            if not isinstance(write_one(self._ledger, Write(after, event)), Lost):
                 return after
         raise Unavailable("the event keeps changing")
 
@@ -104,6 +104,7 @@ class ExpungeEvent:
                 if after is not None:
                     writes[identifier] = Write(after, record)
             answers = self._ledger.write(list(writes.values())) if writes else []
+            check_all(answers)
             lost = {one for one, got in zip(writes, answers, strict=True) if isinstance(got, Lost)}
             for identifier in waiting.keys() - lost:
                 known = writes[identifier].after if identifier in writes else found[identifier]

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hooktrace.domain.errors import InvalidInput, Unavailable
+from hooktrace.domain.errors import InvalidInput, Unavailable, Unsent
 from hooktrace.domain.events import INLINE_PAYLOAD_BYTES, EventRecord
 from hooktrace.domain.ids import EventId, ProjectId, new_event_id
 from hooktrace.domain.messages import MatchTaskV1, fits_message
@@ -17,6 +17,7 @@ from hooktrace.domain.states import EventStatus
 from hooktrace.ports import (
     Chance,
     Clock,
+    Failed,
     IdempotencyKeys,
     KeyClaim,
     Ledger,
@@ -25,6 +26,7 @@ from hooktrace.ports import (
     TaskQueue,
     Write,
 )
+from hooktrace.usecases.whole_writes import write_one
 
 KEY_SECONDS = DAY_SECONDS
 
@@ -43,7 +45,7 @@ class _Entry:
     record: EventRecord
     packed: bytes
     duplicate: bool = False
-    refused: InvalidInput | None = None
+    refused: InvalidInput | Unavailable | None = None
 
 
 class IngestEvents:
@@ -66,7 +68,9 @@ class IngestEvents:
         self._clock = clock
         self._chance = chance
 
-    def run(self, news: Sequence[NewEvent], project: Project) -> list[Accepted | InvalidInput]:
+    def run(
+        self, news: Sequence[NewEvent], project: Project
+    ) -> list[Accepted | InvalidInput | Unavailable]:
         """Stores the events, then queues them for matching; one answer for each, in order.
 
         Parts, in this order: (1) the idempotency key, if given, naming the event id; (2) the
@@ -77,22 +81,26 @@ class IngestEvents:
         of sweep sends again. A record that is missing when its message is matched is made then.
 
         InvalidInput (`idempotency_key_reused`) stands for an event whose key was used with other
-        bytes. Raises Unavailable when the ledger or the queue does not take them all: the caller
-        may try again.
+        bytes, Unavailable for one that the ledger or the queue did not take: the caller may send it
+        again, and no other. Raises Unavailable when none was taken.
         """
         entries = [self._compose(new, project) for new in news]
-        self._claim_keys(entries)
-        taken = [entry for entry in entries if entry.refused is None]
-        missing = self._without_record(taken)
-        for entry in missing:
-            self._put_payload(entry)
-        answers = self._ledger.write([Write(entry.record) for entry in missing])
-        for entry, answer in zip(missing, answers, strict=True):
-            if isinstance(answer, Lost):
-                self._accept_other(entry, answer)
-        fresh = [e for e in taken if e.record.status is EventStatus.ACCEPTED]
-        self._queue.send([(match_task(e.record, e.packed), 0) for e in fresh])
+        self._claim_keys(entries, project)
+        missing = self._without_record(_open(entries))
+        self._put_payloads(missing, project)
+        self._store(_open(missing))
+        self._send([e for e in _open(entries) if e.record.status is EventStatus.ACCEPTED])
+        if not _open(entries):
+            _raise_if_away(entries)
         return [e.refused or Accepted(e.record, e.duplicate) for e in entries]
+
+    def _send(self, fresh: list[_Entry]) -> None:
+        try:
+            self._queue.send([(match_task(e.record, e.packed), 0) for e in fresh])
+        except Unavailable as error:
+            unsent = error.positions if isinstance(error, Unsent) else range(len(fresh))
+            for position in unsent:
+                fresh[position].refused = error
 
     def is_known(self, new: NewEvent, project: Project) -> bool:
         """Whether the event's idempotency key names an event already (one read)."""
@@ -108,11 +116,13 @@ class IngestEvents:
         One write; its idempotency key stays free. Raises Unavailable.
         """
         entry = self._compose(replace(new, idempotency_key=None), project)
-        self._put_payload(entry)
+        self._put_payloads([entry], project)
+        if entry.refused is not None:
+            raise entry.refused
         status, record = EventStatus.REJECTED, entry.record
         expires_s = expires_event_s(record.accepted_ms, project, status, record.updated_ms)
         rejected = replace(record, status=status, report=report, expires_s=expires_s)
-        self._ledger.write([Write(rejected)])
+        write_one(self._ledger, Write(rejected))
         return rejected
 
     def _compose(self, new: NewEvent, project: Project) -> _Entry:
@@ -135,15 +145,21 @@ class IngestEvents:
         )
         return _Entry(new, record, packed)
 
-    def _claim_keys(self, entries: list[_Entry]) -> None:
+    def _claim_keys(self, entries: list[_Entry], project: Project) -> None:
         """The first to name an event by a key wins; the others take its event id."""
-        for entry in entries:
-            key = entry.new.idempotency_key
-            if key is None:
+        now_s = self._clock.now_ms() // 1000
+        keyed = [(e.new.idempotency_key, e) for e in entries if e.new.idempotency_key is not None]
+        claims = [
+            (key, KeyClaim(entry.record.id, fingerprint(entry.new), now_s + KEY_SECONDS))
+            for key, entry in keyed
+        ]
+        if not claims:
+            return
+        stands = self._keys.claim_all(ProjectId(project.id), claims, now_s=now_s)
+        for (key, entry), (_, mine), claim in zip(keyed, claims, stands, strict=True):
+            if isinstance(claim, Failed):
+                entry.refused = Unavailable(claim.why)
                 continue
-            now_s = self._clock.now_ms() // 1000
-            mine = KeyClaim(entry.record.id, fingerprint(entry.new), now_s + KEY_SECONDS)
-            claim = self._keys.claim(entry.record.project_id, key, mine, now_s=now_s)
             entry.duplicate = claim.event_id != mine.event_id
             entry.record = replace(entry.record, id=claim.event_id)
             if claim.fingerprint != mine.fingerprint:
@@ -160,19 +176,41 @@ class IngestEvents:
             entry.record = known.get(entry.record.id, entry.record)
         return [entry for entry in entries if entry.record.id not in known]
 
-    def _put_payload(self, entry: _Entry) -> None:
-        record = entry.record
-        if record.packed is None:
-            place = self._payloads.put_payload(
-                record.project_id, record.id, entry.packed, record.expires_s or 0
-            )
-            entry.record = replace(record, payload_at=place)
+    def _put_payloads(self, entries: list[_Entry], project: Project) -> None:
+        large = [entry for entry in entries if entry.record.packed is None]
+        if not large:
+            return
+        payloads = [(e.record.id, e.packed, e.record.expires_s or 0) for e in large]
+        places = self._payloads.put_payloads(ProjectId(project.id), payloads)
+        for entry, place in zip(large, places, strict=True):
+            if isinstance(place, Failed):
+                entry.refused = Unavailable(place.why)
+            else:
+                entry.record = replace(entry.record, payload_at=place)
 
-    def _accept_other(self, entry: _Entry, lost: Lost) -> None:
-        """The record exists: by another call with this key, which this one must not undo."""
-        if not isinstance(lost.current, EventRecord) or entry.new.idempotency_key is None:
-            raise Unavailable("the new event id was taken already; try again")
-        entry.record = lost.current
+    def _store(self, entries: list[_Entry]) -> None:
+        """Writes the records. One that exists is by another call with this key: it stands."""
+        answers = self._ledger.write([Write(entry.record) for entry in entries]) if entries else []
+        for entry, answer in zip(entries, answers, strict=True):
+            if isinstance(answer, Failed):
+                entry.refused = Unavailable(answer.why)
+            elif isinstance(answer, Lost):
+                if isinstance(answer.current, EventRecord) and entry.new.idempotency_key:
+                    entry.record = answer.current
+                else:
+                    entry.refused = Unavailable("the new event id was taken already; try again")
+
+
+def _open(entries: Sequence[_Entry]) -> list[_Entry]:
+    """Those that nothing stands against so far."""
+    return [entry for entry in entries if entry.refused is None]
+
+
+def _raise_if_away(entries: Sequence[_Entry]) -> None:
+    """Raises the first Unavailable, if there is one: of these events none was taken."""
+    for entry in entries:
+        if isinstance(entry.refused, Unavailable):
+            raise entry.refused
 
 
 def fingerprint(new: NewEvent) -> str:

@@ -21,7 +21,7 @@ from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, fits_message
 from hooktrace.domain.retention import Keeping, expires_event_s, expires_open_s
 from hooktrace.domain.states import EVENT_ENDS, EventStatus, check_event
 from hooktrace.domain.strict_json import parse_value
-from hooktrace.ports import Chance, Clock, Ledger, Lost, Payloads, TaskQueue, Write, Written
+from hooktrace.ports import Chance, Clock, Failed, Ledger, Lost, Payloads, TaskQueue, Write, Written
 from hooktrace.usecases.cached_projects import ProjectSource
 
 FAN_OUT_BODY_BYTES = 4_096
@@ -94,7 +94,8 @@ class MatchEvents:
         leaves pages that expire; after 2 the match message comes back, loses its write, and sends
         the deliveries of the decision on record again (a delivery that was born already is not
         made twice). If the match message is lost too, the audit does the same. The decision of
-        the first writer stands, also when subscriptions changed meanwhile.
+        the first writer stands, also when subscriptions changed meanwhile. A record that the
+        ledger does not take puts its own message back and no other.
         """
         answers: list[Matched | NotNow | None] = [None] * len(tasks)
         works: dict[int, _Work] = {}
@@ -152,36 +153,33 @@ class MatchEvents:
         return packed
 
     def _record(self, works: dict[int, _Work], answers: list[Matched | NotNow | None]) -> None:
-        try:
-            results = self._ledger.write([Write(w.after, w.before) for w in works.values()])
-        except Unavailable as error:
-            answers[:] = [answer or NotNow(str(error)) for answer in answers]
-            return
+        results = self._ledger.write([Write(w.after, w.before) for w in works.values()])
         sends: list[tuple[DeliverTaskV1, int]] = []
-        done: dict[int, Matched] = {}
+        queued: list[int] = []
         for (position, work), result in zip(works.items(), results, strict=True):
             try:
                 matched, plan = self._settle(work, result)
             except Unavailable as error:
                 answers[position] = NotNow(str(error))
                 continue
-            done[position] = matched
-            sends += [(deliver_task(work.after, p, work.packed), 0) for p in plan]
+            answers[position] = matched
+            if plan:
+                queued.append(position)
+                sends += [(deliver_task(work.after, p, work.packed), 0) for p in plan]
         try:
             self._queue.send(sends)
         except Unavailable as error:
-            for position in done:
+            for position in queued:
                 answers[position] = NotNow(str(error))
-            return
-        for position, matched in done.items():
-            answers[position] = matched
 
     def _settle(
-        self, work: _Work, result: Written | Lost
+        self, work: _Work, result: Written | Lost | Failed
     ) -> tuple[Matched, Sequence[PlannedDelivery]]:
         """What is on record and the deliveries to hand on, after a write or a lost one."""
         if isinstance(result, Lost) and result.current is None:
             result = self._create(work)
+        if isinstance(result, Failed):
+            raise Unavailable(result.why)
         if isinstance(result, Written):
             return Matched(work.after.status, why=work.why), work.plan
         current = result.current
@@ -191,7 +189,7 @@ class MatchEvents:
             return Matched(current.status, decided=False), ()
         return Matched(current.status, decided=False), list(planned(current, self._payloads))
 
-    def _create(self, work: _Work) -> Written | Lost:
+    def _create(self, work: _Work) -> Written | Lost | Failed:
         """The event has no record (ingest died before it, or it was lost): make it whole."""
         project = self._projects.get_project(work.task.project_id)
         record = replace(work.after, expires_s=_expires_s(work.after, project))

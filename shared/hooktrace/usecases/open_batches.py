@@ -21,6 +21,8 @@ from hooktrace.usecases.delivery_jobs import Done, Job, PutBack
 from hooktrace.usecases.endpoint_life import EndpointControl
 
 TIME_MARGIN_MS = 2_000
+MOST_HELD_BYTES = 32 * 1_048_576
+"""Bodies that a worker holds at once, but for the last: a hundred large ones would not fit."""
 
 
 class Endpoints(EndpointControl, Protocol):
@@ -33,12 +35,26 @@ class Endpoints(EndpointControl, Protocol):
 
 @dataclass(slots=True)
 class Batch:
-    """Messages of one invocation, by their position: those that wait, and the answers so far."""
+    """Messages of one invocation, by their position: those that wait, and the answers so far.
+
+    `held_bytes` are the bodies of the requests that are claimed and have not landed.
+    """
 
     lane: LaneName
     brake: Brake
     waiting: dict[int, Job] = field(default_factory=dict)
     answers: dict[int, Done] = field(default_factory=dict)
+    held_bytes: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further body may be loaded before one of them has landed."""
+        return self.held_bytes >= MOST_HELD_BYTES
+
+    def landed(self, job: Job) -> None:
+        """The job's request is over: its body goes."""
+        self.held_bytes -= job.body_bytes
+        job.request = None
 
     def answer(self, position: int, done: Done) -> None:
         """The message is dealt with."""

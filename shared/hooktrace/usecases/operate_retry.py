@@ -12,9 +12,10 @@ from hooktrace.domain.ids import DeliveryId, EventId
 from hooktrace.domain.messages import Task
 from hooktrace.domain.operations import Operation, OperationItem
 from hooktrace.domain.registry import Endpoint
-from hooktrace.ports import AttemptShelf, Chance, Clock, Ledger, Lost, TaskQueue, Write
+from hooktrace.ports import AttemptShelf, Chance, Clock, Failed, Ledger, Lost, TaskQueue, Write
 from hooktrace.registry_ports import EndpointReader
 from hooktrace.usecases.match_events import deliver_task
+from hooktrace.usecases.whole_writes import check_all
 
 ROUNDS = 6
 LOOKED_BACK = 100
@@ -68,6 +69,7 @@ class RetryItems:
         )
         results: dict[str, OperationItem] = {}
         open_items = list(items)
+        failed: list[Failed] = []
         for _ in range(ROUNDS):
             writes: dict[str, Write] = {}
             for item in open_items:
@@ -76,11 +78,12 @@ class RetryItems:
                     writes[item.id] = decision
                 else:
                     results[item.id] = decision
-            open_items = self._write(writes, records, results)
+            open_items = self._write(writes, records, results, failed)
             if not open_items:
                 break
         results |= {item.id: replace(item, result="failed", reason="busy") for item in open_items}
         self._send([records[one] for one in ids if one in records], around)
+        check_all(failed)
         return [results[item.id] for item in items]
 
     def _write(
@@ -88,11 +91,22 @@ class RetryItems:
         writes: Mapping[str, Write],
         records: dict[DeliveryId, DeliveryRecord],
         results: dict[str, OperationItem],
+        failed: list[Failed],
     ) -> list[OperationItem]:
-        """The items whose write lost; `records` has what stands now."""
+        """The items whose write lost; `records` has what stands now.
+
+        What the ledger will never take is a failure of its item. What it did not take this time
+        is told by `failed`: the page comes again, and finds what else of it is done.
+        """
         lost: list[OperationItem] = []
         answers = self._ledger.write(list(writes.values())) if writes else []
         for (identifier, write), answer in zip(writes.items(), answers, strict=True):
+            if isinstance(answer, Failed):
+                if answer.is_final:
+                    results[identifier] = OperationItem(identifier, "failed", "not_stored")
+                else:
+                    failed.append(answer)
+                continue
             stands = answer.current if isinstance(answer, Lost) else write.after
             if isinstance(stands, DeliveryRecord):
                 records[DeliveryId(identifier)] = stands

@@ -18,6 +18,7 @@ from hooktrace.ports import Chance, Clock, Ledger, Lost, Payloads, TaskQueue, Wr
 from hooktrace.usecases.cached_projects import ProjectSource
 from hooktrace.usecases.match_events import Sets, deliver_task, planned
 from hooktrace.usecases.read_trace import ReadTrace
+from hooktrace.usecases.whole_writes import write_one
 
 ROUNDS = 6
 LOOK_AGAIN_MS = 60_000
@@ -92,8 +93,7 @@ class ReplayEvent:
         `only_endpoint` leaves out all others.
         """
         after, added = self._next_round(event, payload, operation, only_endpoint)
-        (answer,) = self._ledger.write([Write(after, event)])
-        if isinstance(answer, Lost):
+        if isinstance(write_one(self._ledger, Write(after, event)), Lost):
             return None
         packed = payload.pack()
         self._queue.send([(deliver_task(after, one, packed), 0) for one in added])

@@ -19,9 +19,10 @@ from hooktrace.domain.states import (
     check_event,
     roll_up,
 )
-from hooktrace.ports import Chance, Clock, Ledger, Lost, Payloads, Write
+from hooktrace.ports import Chance, Clock, Failed, Ledger, Lost, Payloads, Write
 from hooktrace.usecases.cached_projects import ProjectSource
 from hooktrace.usecases.match_events import planned
+from hooktrace.usecases.whole_writes import check_all
 
 ROUNDS = 6
 CHUNK = 100
@@ -62,10 +63,12 @@ class RollUpEvents:
         The write sets the expiry that belongs to the status. Deliveries that would go before or
         after their event are first made to go with it: successes of a failure in a project that
         keeps failures longer, and what ended before the project changed its retention.
-        Raises Unavailable when the ledger does not answer: the batch must be repeated.
+        Raises Unavailable when the ledger does not answer, or did not take a write, after the
+        other writes: the batch must be repeated.
         """
         open_refs = list(dict.fromkeys(refs))
         changed: list[EventRecord] = []
+        failed: list[Failed] = []
         for _ in range(ROUNDS):
             if not open_refs:
                 break
@@ -85,8 +88,11 @@ class RollUpEvents:
                 assert isinstance(write.after, EventRecord)
                 if isinstance(result, Lost):
                     open_refs.append((write.after.project_id, write.after.id))
+                elif isinstance(result, Failed):
+                    failed.append(result)
                 else:
                     changed.append(write.after)
+        check_all(failed)
         return changed
 
     def _after(self, event: EventRecord, status: EventStatus | None) -> EventRecord | None:
@@ -154,7 +160,8 @@ class RollUpEvents:
                 for d in others
             ]
             if kept:
-                self._ledger.write([Write(*pair) for pair in zip(kept, others, strict=True)])
+                pairs = zip(kept, others, strict=True)
+                check_all(self._ledger.write([Write(*pair) for pair in pairs]))
 
     def _statuses(
         self, events: Sequence[EventRecord], expiries: Expiries

@@ -9,12 +9,13 @@ from hooktrace.domain.delivery_steps import cancel_by_hand, retry_by_hand
 from hooktrace.domain.errors import Conflict, NotFound, Unavailable
 from hooktrace.domain.events import PlannedDelivery
 from hooktrace.domain.ids import ProjectId
-from hooktrace.domain.next_step import of_delivery
+from hooktrace.domain.next_step import in_flight, of_delivery
 from hooktrace.ports import Chance, Clock, Ledger, Lost, TaskQueue, Write
 from hooktrace.registry_ports import EndpointReader
 from hooktrace.usecases.match_events import deliver_task
 from hooktrace.usecases.read_trace import ReadTrace
 from hooktrace.usecases.return_turns import ReturnTurns
+from hooktrace.usecases.whole_writes import write_one
 
 ROUNDS = 6
 
@@ -114,8 +115,7 @@ class SteerDelivery:
                 raise NotFound
             after = decide(record)
             before = record if record.version else None
-            (answer,) = self._ledger.write([Write(after, before)])
-            if not isinstance(answer, Lost):
+            if not isinstance(write_one(self._ledger, Write(after, before)), Lost):
                 return after
         raise Unavailable("the delivery keeps changing")
 
@@ -123,7 +123,8 @@ class SteerDelivery:
 def _on_its_way(record: DeliveryRecord) -> str:
     """Which attempt there is already, and what it waits for until when."""
     step = of_delivery(record)
-    assert step is not None
+    if step is None:  # a late success ended it while another attempt was under way
+        return in_flight(record)
     if record.lease_until_ms is not None:
         return step.text
     return f"{step.text} A retry by hand would not come sooner."

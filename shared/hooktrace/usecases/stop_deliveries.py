@@ -16,6 +16,7 @@ from hooktrace.ports import Chance, Clock, Ledger, Write, Written
 from hooktrace.reading_ports import Lane, LaneRead, LedgerLists
 from hooktrace.registry_ports import Stop, StopStore
 from hooktrace.usecases.endpoint_life import EndpointLife
+from hooktrace.usecases.whole_writes import check_all
 
 ROWS_A_READ = 500
 ROWS_IN_CALL = 2_000
@@ -159,6 +160,7 @@ class StopDeliveries:
                 writes.append(Write(after, record))
         answers = self._ledger.write(writes) if writes else []
         self._cancelled += sum(isinstance(answer, Written) for answer in answers)
+        check_all(answers)
         return True
 
     def _cancelled_record(

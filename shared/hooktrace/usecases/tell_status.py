@@ -12,9 +12,10 @@ from hooktrace.domain.notifications import Notification
 from hooktrace.domain.operational import operational_event
 from hooktrace.domain.registry import Project
 from hooktrace.domain.states import EventStatus
-from hooktrace.ports import Chance, Clock, Ledger, TaskQueue, Write, Written
+from hooktrace.ports import Chance, Clock, Failed, Ledger, TaskQueue, Write, Written
 from hooktrace.usecases.cached_projects import ProjectSource
 from hooktrace.usecases.match_events import deliver_task
+from hooktrace.usecases.whole_writes import check_all
 
 
 class Bus(Protocol):
@@ -86,6 +87,7 @@ class TellStatus:
         standing = [
             record if isinstance(result, Written) else result.current
             for record, result in zip(records, results, strict=True)
+            if not isinstance(result, Failed)
         ]
         self._queue.send(
             [
@@ -96,3 +98,4 @@ class TellStatus:
                 if plan.replay == 0
             ]
         )
+        check_all(results)

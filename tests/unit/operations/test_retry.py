@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from hooktrace.domain.listing import Filters
 from hooktrace.domain.messages import OperateTaskV1
 from hooktrace.domain.operations import Operation, OperationState
 from hooktrace.domain.registry import Endpoint
+from hooktrace.ports import Failed, Lost, Write, Written
 from hooktrace.usecases.manage_operations import Order
 from tests.fakes import WorkerDied
 from tests.world import World
@@ -454,3 +456,32 @@ def test_what_was_expunged_is_left_alone(world: World) -> None:
     (page,) = world.operations.pages(project(world), operation.id, [0])
     assert {item.reason for item in page.items} == {"", "data_expunged"}
     assert len(world.sender.requests) == 1
+
+
+@pytest.mark.parametrize("is_final", [True, False])
+def test_fc_49_a_write_that_is_not_taken_is_its_items_own_affair(
+    world: World, is_final: bool
+) -> None:
+    endpoint = failed(world, 12)
+    unlucky = deliveries(world, endpoint)[5].id
+    ledger, left = world.ledger.write, [99 if is_final else 1]
+
+    def write(writes: Sequence[Write]) -> list[Written | Lost | Failed]:
+        refused = [isinstance(w.after, DeliveryRecord) and w.after.id == unlucky for w in writes]
+        if not any(refused) or not left[0]:
+            return ledger(writes)
+        left[0] -= 1
+        taken = iter(ledger([w for w, no in zip(writes, refused, strict=True) if not no]))
+        return [Failed("not written", is_final) if no else next(taken) for no in refused]
+
+    world.ledger.write = write  # type: ignore[method-assign] # takes all but one
+    operation = start(world, endpoints=[endpoint.id])
+    for _ in range(200):
+        with suppress(Unavailable):
+            world.run()
+        world.clock.advance(1)
+    counts = now(world, operation).counts
+    assert (counts.done, counts.succeeded, counts.failed) == (12, 12 - is_final, int(is_final))
+    sent = requests(world)
+    assert set(sent.values()) == {1}
+    assert (unlucky in sent) is not is_final

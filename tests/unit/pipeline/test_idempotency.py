@@ -162,3 +162,38 @@ def test_strict_ingest_answers_a_known_key_with_its_event(world: World) -> None:
     assert reject_unmatched(again, world.project, sets=sets, events=world.ingester()) is None
     (answer,) = post(world, again)
     assert (answer.record.id, answer.duplicate) == (first.record.id, True)
+
+
+def test_a_batch_of_keys_and_large_bodies_is_a_few_calls(world: World) -> None:
+    """100 keys one by one, then 100 payloads, would be 200 round trips within 29 seconds."""
+    writes: list[int] = []
+    stored: list[list[Any]] = []
+    plain = world.table.store
+
+    def store(found: Any) -> None:
+        stored.append([(one["PK"]["S"], one["SK"]["S"]) for one in found])
+        plain(found)
+
+    world.table.before_write = lambda ops: writes.append(len(ops))
+    world.table.store = store  # type: ignore[method-assign] # counted
+    data = b'"%s"' % world.chance.random.randbytes(3_000).hex().encode()
+    news = [new(f"k{n}", data) for n in range(49)] + [new(None, data), new("k0", data)]
+    answers = post(world, *news)
+    assert writes == [50, 51]
+    (keys,) = stored
+    assert len(keys) == len(set(keys)) == 50
+    assert answers[50].record.id == answers[0].record.id
+    assert answers[50].duplicate
+    again = post(world, *news)
+    assert [one.record.id for one in again[:49]] == [one.record.id for one in answers[:49]]
+    world.run()
+    assert len(world.sender.requests) == 51
+
+
+def test_keys_that_have_expired_are_taken_over_in_one_batch(world: World) -> None:
+    first = post(world, new("a"), new("b"))
+    world.clock.advance(86_401)
+    answers = post(world, new("a", b"2"), new("b"), new("a", b"2"), new("c"))
+    assert {one.record.id for one in answers}.isdisjoint({one.record.id for one in first})
+    assert [one.duplicate for one in answers] == [False, False, True, False]
+    assert answers[2].record.id == answers[0].record.id

@@ -17,6 +17,7 @@ from hooktrace.domain.states import DeliveryStatus, EventStatus
 from hooktrace.registry_ports import Stop
 from hooktrace.usecases import manage_endpoints as use
 from hooktrace.usecases.amend import any_version
+from hooktrace.usecases.look_after_failures import LookAfterFailures
 from tests.world import World
 
 SCHEDULE = (3_600, 3_600)
@@ -233,15 +234,16 @@ def test_a_retry_that_slips_in_behind_the_first_walk_is_cancelled_by_the_second(
         def __init__(self) -> None:
             self.whole = world.registry.endpoints
 
-        def get_endpoint(self, *_: str) -> Endpoint:
+        def get_endpoints(self, *_: object) -> dict[str, Endpoint]:
             disable(world, endpoint)
-            return endpoint
+            return {endpoint.id: endpoint}
 
         def __getattr__(self, name: str) -> Any:
             return getattr(self.whole, name)
 
     worker = world.deliverer()
-    worker._endpoints = LooksEarly()  # type: ignore[assignment] # what it does not have it passes on
+    early: Any = LooksEarly()  # what it does not have it passes on
+    worker._failures = LookAfterFailures(endpoints=early, life=world.life())
     (message,) = world.deliver_queue.take()
     task = decode(message.body)
     assert isinstance(task, DeliverTaskV1)

@@ -2,7 +2,8 @@
 
 Conditional writes go as PartiQL statements in `BatchExecuteStatement`: up to 25 to a call, each
 with its own condition and its own answer, and no transaction. Statements that the service
-throttles are repeated with full jitter; what stays refused raises Unavailable.
+throttles are repeated with full jitter. What stays refused, or is refused for good, has failed
+alone: the others of its call are written, and their callers must know.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hooktrace.adapters.items import Item, Key, key_of
-from hooktrace.adapters.tables import INDEX_KEYS, Change, Page, Put, Refused
+from hooktrace.adapters.tables import INDEX_KEYS, Answer, Change, Page, Put, Refused
 from hooktrace.domain.errors import Unavailable
+from hooktrace.ports import Failed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,7 +32,18 @@ GETS = 100
 STORES = 25
 TRIES = 6
 BASE_SECONDS = 0.05
+NOT_ASKED = Failed("the ledger did not answer a call before")
 LOST_CODES = frozenset({"ConditionalCheckFailed", "DuplicateItem"})
+PASSING_CODES = frozenset(
+    {
+        "InternalServerError",
+        "ProvisionedThroughputExceeded",
+        "RequestLimitExceeded",
+        "ThrottlingError",
+        "TransactionConflict",
+    }
+)
+"""Those of BatchStatementError that a repetition can cure; any other fails at once."""
 
 
 class DynamoTable:
@@ -42,37 +56,64 @@ class DynamoTable:
         self._name = name
         self._pause = pause
 
-    def write(self, ops: Sequence[Put | Change]) -> list[Refused | None]:
-        answers: list[Refused | None] = [None] * len(ops)
+    def write(self, ops: Sequence[Put | Change]) -> list[Answer]:
+        answers: list[Answer] = [NOT_ASKED] * len(ops)
         waiting = list(range(len(ops)))
-        for nap in self._naps("writing"):
-            throttled: list[int] = []
-            for chunk in _distinct_chunks(waiting, ops):
-                responses = self._execute([self._statement(ops[i]) for i in chunk])
-                for position, response in zip(chunk, responses, strict=True):
-                    error = response.get("Error")
-                    if error is None:
-                        answers[position] = None
-                    elif error["Code"] in LOST_CODES:
-                        answers[position] = Refused(error.get("Item"))
-                    else:
-                        throttled.append(position)
-            waiting = throttled
-            if not waiting:
-                break
-            nap()
+        with suppress(Unavailable):
+            for number in range(TRIES):
+                if number:
+                    self._nap(BASE_SECONDS * 2 ** (number - 1))
+                throttled: list[int] = []
+                for chunk in _distinct_chunks(waiting, ops):
+                    throttled += self._write_chunk(chunk, ops, answers)
+                waiting = throttled
+                if not waiting:
+                    break
         return self._with_current(ops, answers)
 
-    def _with_current(
-        self, ops: Sequence[Put | Change], answers: list[Refused | None]
-    ) -> list[Refused | None]:
+    def _write_chunk(
+        self, chunk: list[int], ops: Sequence[Put | Change], answers: list[Answer]
+    ) -> list[int]:
+        """Sets the answers of one call; gives the positions that are worth another try.
+
+        Raises Unavailable when the service hangs: no other call is worth its time-out then.
+        """
+        throttled: list[int] = []
+        try:
+            responses = self._execute([self._statement(ops[i]) for i in chunk])
+        except Unavailable as unavailable:
+            for position in chunk:
+                answers[position] = Failed(str(unavailable))
+            if not isinstance(unavailable.__cause__, ClientError):
+                raise
+            return []
+        for position, response in zip(chunk, responses, strict=True):
+            error = response.get("Error", {})
+            code = error.get("Code")
+            if code is None:
+                answers[position] = None
+            elif code in LOST_CODES:
+                answers[position] = Refused(error.get("Item"))
+            else:
+                is_final = code not in PASSING_CODES
+                answers[position] = Failed(f"the ledger did not write it: {code}", is_final)
+                if not is_final:
+                    throttled.append(position)
+        return throttled
+
+    def _with_current(self, ops: Sequence[Put | Change], answers: list[Answer]) -> list[Answer]:
         """A refused INSERT does not say what stands there: read it."""
         blind = {
             i: key_of(op.item)
             for i, (op, answer) in enumerate(zip(ops, answers, strict=True))
-            if isinstance(op, Put) and answer is not None and answer.current is None
+            if isinstance(op, Put) and isinstance(answer, Refused) and answer.current is None
         }
-        found = self.get(list(blind.values())) if blind else {}
+        try:
+            found = self.get(list(blind.values())) if blind else {}
+        except Unavailable as error:
+            for position in blind:
+                answers[position] = Failed(str(error))
+            return answers
         for position, key in blind.items():
             answers[position] = Refused(found.get(key))
         return answers

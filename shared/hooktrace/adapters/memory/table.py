@@ -1,8 +1,9 @@
 """A table in memory, with the conditions, indexes and capacity rules of DynamoDB.
 
 `before_write` and `after_write` are called around each batch of conditional writes, so that a
-test can make it fail before it happened, or after (as a time-out does). `stream` collects what
-a stream with both images would carry.
+test can make it fail before it happened, or after (as a time-out does): with Unavailable all of
+it answers Failed. `before_op` is called for each write of it, so that one alone can fail.
+`stream` collects what a stream with both images would carry.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from operator import itemgetter
 from typing import Any
 
 from hooktrace.adapters.items import Item, Key, item_bytes, key_of
-from hooktrace.adapters.tables import INDEX_KEYS, Change, Meter, Page, Put, Refused
+from hooktrace.adapters.tables import INDEX_KEYS, Answer, Change, Meter, Page, Put, Refused
 from hooktrace.domain.errors import Unavailable
+from hooktrace.ports import Failed
 
+MOST_BYTES = 400 * 1024
 ENTRY_BYTES = 180  # an entry of an index: its two keys and those of the table, at their longest
 
 
@@ -28,18 +31,32 @@ class MemoryTable:
         self.meter = meter or Meter()
         self.before_write: Callable[[Sequence[Put | Change]], None] = lambda _: None
         self.after_write: Callable[[Sequence[Put | Change]], None] = lambda _: None
+        self.before_op: Callable[[Put | Change], None] = lambda _: None
         self.stream: list[dict[str, Any]] = []
         self._items: dict[Key, Item] = {}
         self._order: dict[str, list[str]] = {}
         self._index: dict[tuple[str, str], list[tuple[str, Key]]] = {}
         self._lock = threading.RLock()
 
-    def write(self, ops: Sequence[Put | Change]) -> list[Refused | None]:
-        self.before_write(ops)
-        with self._lock:
-            answers = [self._apply(op) for op in ops]
-        self.after_write(ops)
+    def write(self, ops: Sequence[Put | Change]) -> list[Answer]:
+        try:
+            self.before_write(ops)
+            with self._lock:
+                answers = [self._try(op) for op in ops]
+            self.after_write(ops)
+        except Unavailable as error:
+            return [Failed(str(error))] * len(ops)
         return answers
+
+    def _try(self, op: Put | Change) -> Answer:
+        after = op.item if isinstance(op, Put) else op.after
+        if item_bytes(after) > MOST_BYTES:
+            return Failed("the ledger did not write it: ValidationError", is_final=True)
+        try:
+            self.before_op(op)
+        except Unavailable as error:
+            return Failed(str(error))
+        return self._apply(op)
 
     def _apply(self, op: Put | Change) -> Refused | None:
         after = op.item if isinstance(op, Put) else op.after
@@ -58,7 +75,7 @@ class MemoryTable:
                 self._set(item)
 
     def _set(self, item: Item) -> None:
-        if item_bytes(item) > 400 * 1024:
+        if item_bytes(item) > MOST_BYTES:
             raise Unavailable("the item is larger than 400 KB")
         key = key_of(item)
         old = self._items.get(key)
