@@ -98,7 +98,9 @@ class RollUpEvents:
             status=check_event(event.status, status),
             version=event.version + 1,
             updated_ms=now_ms,
-            expires_s=expires_event_s(event.accepted_ms, project, status, now_ms),
+            expires_s=expires_event_s(
+                event.accepted_ms, project, status, now_ms, stored_s=event.expires_s
+            ),
             write_token=self._chance.token(),
         )
 
