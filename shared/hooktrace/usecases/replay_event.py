@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from hooktrace.domain.errors import Conflict, NotFound, Unavailable
@@ -59,9 +60,11 @@ class ReplayEvent:
         """Plans a new round of deliveries and sends it.
 
         Parts, in this order: (1) pages of a long plan; (2) the event record, with today's report,
-        the longer plan and a `due` entry; (3) the deliver messages. A crash after 2: sweep finds
-        the entry within two minutes and sends what has not begun. Raises NotFound; Conflict while
-        the event is not matched yet, was rejected, or its data was expunged; Unavailable.
+        the longer plan and a `due` entry; (3) the deliver messages. A crash after 2, or a queue
+        that does not answer: sweep finds the entry within two minutes and sends what has not
+        begun. So that is no error: whoever tried again would plan one more round.
+        Raises NotFound; Conflict while the event is not matched yet, was rejected, or its data was
+        expunged; Unavailable.
         """
         for _ in range(ROUNDS):
             trace = self._traces.event(project, text)
@@ -96,7 +99,8 @@ class ReplayEvent:
         if isinstance(answer, Lost):
             return None
         packed = payload.pack()
-        self._queue.send([(deliver_task(after, one, packed), 0) for one in added])
+        with suppress(Unavailable):
+            self._queue.send([(deliver_task(after, one, packed), 0) for one in added])
         return Replayed(after, added)
 
     def _next_round(

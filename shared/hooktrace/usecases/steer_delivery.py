@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from hooktrace.domain.deliveries import DeliveryRecord, next_number
 from hooktrace.domain.delivery_steps import cancel_by_hand, retry_by_hand
@@ -49,7 +50,8 @@ class SteerDelivery:
         """Asks for one attempt now; answers with the delivery as it stands then.
 
         Parts, in this order: (1) the record, `delivering` with the key id and an entry in `due`;
-        (2) the deliver message. A crash between them: sweep sends it within two minutes. The
+        (2) the deliver message. A crash between them, or a store that does not answer at 2: sweep
+        sends it within two minutes, so that is no error (a second call would get a 409). The
         record expires as what is under way does; its event does so with its roll-up.
         Raises NotFound; Conflict when an attempt is under way, the event's data was expunged, or
         the endpoint is deleted, or disabled and `force` was not given; Unavailable.
@@ -73,12 +75,17 @@ class SteerDelivery:
             return after
 
         record = self._change(project, text, decide)
-        event = self._ledger.events([(project, record.event_id)]).get(record.event_id)
+        with suppress(Unavailable):
+            self._send(record)
+        return record
+
+    def _send(self, record: DeliveryRecord) -> None:
+        ref = (record.project_id, record.event_id)
+        event = self._ledger.events([ref]).get(record.event_id)
         if event is None:
             raise NotFound
         plan = PlannedDelivery(record.endpoint_id, record.matched_by, record.replay)
         self._queue.send([(deliver_task(event, plan, event.packed, next_number(record)), 0)])
-        return record
 
     def cancel(self, project: ProjectId, text: str, key_id: str) -> DeliveryRecord:
         """No further attempt; one in flight ends and is recorded.

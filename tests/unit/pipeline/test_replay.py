@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from hooktrace.domain.errors import Conflict, NotFound
-from hooktrace.domain.ids import ProjectId
+from hooktrace.domain.errors import Conflict, NotFound, Unavailable
+from hooktrace.domain.ids import KeyId, ProjectId
 from hooktrace.domain.states import DeliveryStatus, EventStatus
 from tests.fakes import WorkerDied
 from tests.world import World
+
+KEY = KeyId("key_01M3250V00YPRPA8JAB2VS3WER")
 
 
 @pytest.fixture
@@ -76,6 +78,33 @@ def test_a_crash_before_the_messages_is_healed_by_sweep(world: World) -> None:
     world.run_for(900, step=60)  # it is looked at once more
     assert world.trace(event).event.due_ms is None
     assert len(trace.deliveries) == 2
+    assert len(world.sender.requests) == 2
+
+
+@pytest.mark.parametrize("by", ["replay", "retry"])
+def test_what_is_on_record_is_no_error_when_the_queue_is_away(world: World, by: str) -> None:
+    """A 503 invites to try again: that would plan one more round, or be told 409."""
+    endpoint = world.endpoint(retry_schedule=())
+    world.subscription(endpoint)
+    world.sender.script[endpoint.url] = [500, 200]
+    event = world.ingest()
+    world.run()
+
+    def refuse(_: object) -> None:
+        world.deliver_queue.before_send = lambda _: None
+        raise Unavailable("the queue is away")
+
+    world.deliver_queue.before_send = refuse
+    if by == "replay":
+        assert len(world.replaying().run(project(world), event.id).added) == 1
+    else:
+        (delivery,) = world.trace(event).deliveries
+        again = world.steering().retry(project(world), delivery.id, KEY, force=False)
+        assert again.status is DeliveryStatus.DELIVERING
+    world.run()
+    assert len(world.sender.requests) == 1
+    world.run_for(240, step=10)
+    assert world.trace(event).event.status is EventStatus.SUCCEEDED
     assert len(world.sender.requests) == 2
 
 
