@@ -102,7 +102,7 @@ class Delivery(Shape):
     matched_by: list[str]
     reason: str | None
     requested_by: str | None
-    """The key id that cancelled it by hand; each attempt has its own."""
+    """The key id that cancelled it by hand, or asked for an attempt that nobody has begun."""
     waiting_for: str | None
     updated_at: str | None
     next_attempt_at: str | None

@@ -151,7 +151,7 @@ def _after_failure(
         base,
         status=check_delivery(base.status, DeliveryStatus.RETRYING),
         attempts=(*base.attempts[:-1], last),
-        step=base.step if by_hand else base.step + 1,
+        step=base.step + 1 if attempt.number == 1 or not by_hand else base.step,
         next_attempt_ms=at,
         due_ms=due_ms(base, at, now_ms),
         lease_until_ms=None,

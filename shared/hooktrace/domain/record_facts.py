@@ -41,7 +41,7 @@ def delivery_facts(record: DeliveryRecord) -> dict[str, Any]:
         "version": record.version,
         "replay": record.replay,
         "matched_by": list(record.matched_by),
-        "requested_by": record.requested_by,
+        "requested_by": record.requested_by or record.by_hand,
         "reason": record.reason,
         "waiting_for": record.waiting_for,
         "updated_at": time_fact(record.updated_ms or None),

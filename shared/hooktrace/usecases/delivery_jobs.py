@@ -119,6 +119,7 @@ def unborn_record(event: EventRecord, plan: PlannedDelivery) -> DeliveryRecord:
         matched_by=plan.matched_by,
         expires_s=event.expires_s,
         operation_id=plan.operation_id,
+        by_hand=plan.requested_by,
     )
 
 

@@ -139,6 +139,7 @@ class OpenBatches:
             replay=task.replay,
             matched_by=task.matched_by,
             operation_id=task.operation,
+            by_hand=task.requested_by,
             expires_s=expires_open_s(ulid_ms(task.event_id), project),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from hooktrace.domain.errors import Conflict, NotFound, Unavailable
 from hooktrace.domain.events import PLAN_INLINE, EventRecord, Payload, PlannedDelivery
@@ -32,6 +33,13 @@ class Replayed:
     added: tuple[PlannedDelivery, ...]
 
 
+class _By(NamedTuple):
+    """Who asks for a round."""
+
+    key_id: str
+    operation: OperationId | None
+
+
 class ReplayEvent:
     """The use case behind `POST /v1/events/{id}/replay`; see `run`."""
 
@@ -56,8 +64,8 @@ class ReplayEvent:
         self._clock = clock
         self._chance = chance
 
-    def run(self, project: ProjectId, text: str) -> Replayed:
-        """Plans a new round of deliveries and sends it.
+    def run(self, project: ProjectId, text: str, key_id: str) -> Replayed:
+        """Plans a new round of deliveries, asked for by this key, and sends it.
 
         Parts, in this order: (1) pages of a long plan; (2) the event record, with today's report,
         the longer plan and a `due` entry; (3) the deliver messages. A crash after 2, or a queue
@@ -77,7 +85,7 @@ class ReplayEvent:
                 raise Conflict("The data of this event was expunged.", code="data_expunged")
             if payload is None:
                 raise NotFound("The data of this event is not stored any more.")
-            if (done := self.once(event, payload)) is not None:
+            if (done := self.once(event, payload, requested_by=key_id)) is not None:
                 return done
         raise Unavailable("the event keeps changing")
 
@@ -86,15 +94,17 @@ class ReplayEvent:
         event: EventRecord,
         payload: Payload,
         *,
+        requested_by: str,
         operation: OperationId | None = None,
         only_endpoint: str | None = None,
     ) -> Replayed | None:
         """One try from the event as it was read; None when it has changed since.
 
-        The parts are those of `run`. `operation` is named by the planned deliveries that it adds;
-        `only_endpoint` leaves out all others.
+        The parts are those of `run`. The planned deliveries that it adds name `requested_by`, the
+        key that asks, and `operation`; `only_endpoint` leaves out all others.
         """
-        after, added = self._next_round(event, payload, operation, only_endpoint)
+        by = _By(requested_by, operation)
+        after, added = self._next_round(event, payload, by, only_endpoint)
         (answer,) = self._ledger.write([Write(after, event)])
         if isinstance(answer, Lost):
             return None
@@ -107,17 +117,19 @@ class ReplayEvent:
         self,
         event: EventRecord,
         payload: Payload,
-        operation: OperationId | None,
+        by: _By,
         only_endpoint: str | None,
     ) -> tuple[EventRecord, tuple[PlannedDelivery, ...]]:
         if is_reserved(event.type):
-            return self._again(event, operation, only_endpoint)
+            return self._again(event, by, only_endpoint)
         seen = FilterEvent(event.type, payload.headers, parse_value(payload.data))
         decision = self._sets.get(event.project_id).match(seen)
         before = list(planned(event, self._payloads))
         number = max((one.replay for one in before), default=-1) + 1
         added = tuple(
-            PlannedDelivery(EndpointId(ep), tuple(map(SubscriptionId, subs)), number, operation)
+            PlannedDelivery(
+                EndpointId(ep), tuple(map(SubscriptionId, subs)), number, by.operation, by.key_id
+            )
             for ep, subs in decision.matched
             if only_endpoint in {None, ep}
         )
@@ -132,12 +144,12 @@ class ReplayEvent:
         return (self._planned(after, before, added) if added else after), added
 
     def _again(
-        self, event: EventRecord, operation: OperationId | None, only_endpoint: str | None
+        self, event: EventRecord, by: _By, only_endpoint: str | None
     ) -> tuple[EventRecord, tuple[PlannedDelivery, ...]]:
         """An operational event matches no subscription: it goes to its own endpoints again."""
         before = list(planned(event, self._payloads))
         added = tuple(
-            replace(one, operation_id=operation)
+            replace(one, operation_id=by.operation, requested_by=by.key_id)
             for one in next_round(before, max(one.replay for one in before) + 1)
             if only_endpoint in {None, one.endpoint_id}
         )

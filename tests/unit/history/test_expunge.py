@@ -239,7 +239,7 @@ def test_retry_and_replay_are_refused_and_lists_still_show_it(world: World, room
         world.steering().retry(project, world.trace(event).deliveries[0].id, KEY, force=True)
     assert refused.value.code == "data_expunged"
     with pytest.raises(Conflict) as refused:
-        world.replaying().run(project, event.id)
+        world.replaying().run(project, event.id, KEY)
     assert refused.value.code == "data_expunged"
     assert len(world.sender.requests) == 1
 

@@ -153,5 +153,5 @@ def test_a_replay_gives_its_event_the_open_expiry_again(world: World) -> None:
     event = world.ingest()
     world.run()
     world.clock.advance(0.9 * DAY)
-    world.replaying().run(ProjectId(event.project_id), event.id)
+    world.replaying().run(ProjectId(event.project_id), event.id, KEY)
     assert world.trace(event).event.expires_s == event.accepted_ms // 1000 + 4 * DAY
