@@ -104,6 +104,8 @@ class Delivery(Shape):
     requested_by: str | None
     """The key id that cancelled it by hand, or asked for an attempt that nobody has begun."""
     waiting_for: str | None
+    accepted_at: str
+    """When its event was accepted."""
     updated_at: str | None
     next_attempt_at: str | None
     operation_id: str | None
