@@ -155,3 +155,18 @@ def test_a_replay_gives_its_event_the_open_expiry_again(world: World) -> None:
     world.clock.advance(0.9 * DAY)
     world.replaying().run(ProjectId(event.project_id), event.id, KEY)
     assert world.trace(event).event.expires_s == event.accepted_ms // 1000 + 4 * DAY
+
+
+def test_an_event_stays_while_an_earlier_round_goes_on(world: World) -> None:
+    """Its status follows from the latest round; nothing of it may end unseen all the same."""
+    bad_endpoint(world, [500, 200, 500], retry_schedule=(DAY,) * 6)
+    event = world.ingest()
+    world.run()
+    world.replaying().run(ProjectId(event.project_id), event.id, KEY)
+    world.run()
+    assert world.trace(event).event.status is EventStatus.SUCCEEDED
+    run_and_expire(world, 3.5)
+    first, second = world.trace(event).deliveries
+    assert (first.status, first.reason) == (DeliveryStatus.FAILED, "retention_over")
+    assert second.status is DeliveryStatus.SUCCEEDED
+    assert told(world, event) == ["retention_over"]
