@@ -25,6 +25,7 @@ from infra.permissions import (
     LOG,
     PUT_EVENTS,
     PUT_OBJECT,
+    ROOMS,
     SEND,
     STREAM,
     TRACE,
@@ -133,7 +134,8 @@ class Room(Construct):
     def _role(self) -> iam.Role:
         """Nothing but the room's line in `infra.permissions`, on this stack's own resources."""
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        allowed = ALL_ROOMS[self.name]
+        archives = self._around.settings.archive != "off"
+        allowed = (ALL_ROOMS if archives else ROOMS)[self.name]
         storage, queues = self._around.storage, self._around.queues
         ledger = storage.ledger.table_arn
         grant(role, LOG, self.log_group.log_group_arn)
@@ -148,7 +150,7 @@ class Room(Construct):
         for prefix, actions in allowed.objects:
             grant(role, actions, storage.blobs.arn_for_objects(f"{prefix}*"))
             _accept_wildcard(role, storage.blobs, f"{prefix}*", "objects have keys of their own")
-        grant(role, allowed.bucket, storage.blobs.bucket_arn)
+        grant(role, allowed.bucket_actions, storage.blobs.bucket_arn)
         if allowed.stream:
             assert storage.ledger.table_stream_arn is not None
             grant(role, STREAM, storage.ledger.table_stream_arn)

@@ -6,7 +6,7 @@ listed here too, so that a role's actions are exactly those of this table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # As the adapters call them: items are read in batches, and written as PartiQL statements, each
 # with its condition, or unconditionally in batches. A transaction needs what it is made of.
@@ -35,12 +35,15 @@ DATA_KEY, UNWRAP = "kms:GenerateDataKey", "kms:Decrypt"
 GET_OBJECT, PUT_OBJECT = "s3:GetObject", "s3:PutObject"
 DELETE_OBJECT = ("s3:DeleteObject", "s3:DeleteObjectVersion")
 LIST_VERSIONS = ("s3:ListBucketVersions",)
+# Without it S3 answers 403 for an object that is not there: a wrong policy would look the same. No
+# condition on a prefix: a request for an object has none to compare.
+SEE_WHAT_IS_MISSING = ("s3:ListBucket",)
 
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """`objects`: prefix of the bucket -> actions, `bucket`: those on the bucket itself. Queue
-    names are those of `Queues`.
+    """`objects`: prefix of the bucket -> actions, `bucket`: those on the bucket itself, beside what
+    reading objects needs of it. Queue names are those of `Queues`.
 
     `consumes`: queues that Lambda reads for the room; `drains`: those that its code reads.
     `secrets`: what it may ask of the key that wraps the data keys of secrets. `archive`: it puts
@@ -61,6 +64,12 @@ class Permissions:
     archive: bool = False
 
     @property
+    def bucket_actions(self) -> tuple[str, ...]:
+        """What the role may do on the bucket itself."""
+        reads = any(GET_OBJECT in actions for _, actions in self.objects)
+        return (*self.bucket, *(SEE_WHAT_IS_MISSING if reads else ()))
+
+    @property
     def actions(self) -> frozenset[str]:
         """Every action that the room's role holds, on whatever resource."""
         return frozenset(
@@ -73,7 +82,7 @@ class Permissions:
                 *(CONSUME if self.consumes else ()),
                 *(DRAIN if self.drains else ()),
                 *(action for _, actions in self.objects for action in actions),
-                *self.bucket,
+                *self.bucket_actions,
                 *self.secrets,
                 *((*STREAM, *LIST_STREAMS, *ON_FAILURE) if self.stream else ()),
                 *(PUT_EVENTS if self.bus else ()),
@@ -120,8 +129,15 @@ ROOMS: dict[str, Permissions] = {
         objects=(READ_BODIES,),
         secrets=(UNWRAP,),  # it reads endpoints, and carries what is sealed through
     ),
-    # Inserts: statistics, and the events of operational webhooks.
-    "notify": Permissions(ledger=WRITE, registry=GET, sends=("deliver",), stream=True, bus=True),
+    "notify": Permissions(
+        ledger=WRITE,  # inserts: statistics, and the events of operational webhooks
+        registry=GET,
+        sends=("deliver",),
+        objects=((BODIES, DELETE_OBJECT),),  # a large body goes with its event
+        bucket=LIST_VERSIONS,
+        stream=True,
+        bus=True,
+    ),
     "sweep": Permissions(
         ledger=(*WRITE, STORE, "dynamodb:Query"),
         indexes=("due", "attention"),
@@ -157,8 +173,14 @@ ROOMS: dict[str, Permissions] = {
     ),
 }
 
-# With the setting `archive` alone.
+# With the setting `archive` alone: large bodies go once the archive has kept them.
 WITH_ARCHIVE: dict[str, Permissions] = {
-    "archive": Permissions(objects=(READ_BODIES,), stream=True, archive=True),
+    "archive": Permissions(
+        objects=((BODIES, (GET_OBJECT, *DELETE_OBJECT)),),
+        bucket=LIST_VERSIONS,
+        stream=True,
+        archive=True,
+    ),
+    "notify": replace(ROOMS["notify"], objects=(), bucket=()),
 }
 ALL_ROOMS = ROOMS | WITH_ARCHIVE

@@ -55,6 +55,7 @@ class HooktraceStack(cdk.Stack):
             "AUDIT_FIRST_SECONDS": str(settings.audit_first_seconds),
             "AUDIT_SECOND_SECONDS": str(settings.audit_second_seconds),
         }
+        bodies = {"DELETES_BODIES": "true" if settings.archive == "off" else "false"}
         statistics = {"STATISTICS": "true" if settings.statistics else "false"}
         extra_ca = {"EXTRA_CA_FILE": settings.extra_ca_file} if settings.extra_ca_file else {}
 
@@ -67,7 +68,7 @@ class HooktraceStack(cdk.Stack):
             "deliver", settings.deliver_timeout_seconds, lanes | loopback | sealing | extra_ca
         )
         notify = self._room(
-            "notify", 30, deliver_url | statistics | {"BUS_NAME": bus.bus.event_bus_name}
+            "notify", 30, deliver_url | statistics | bodies | {"BUS_NAME": bus.bus.event_bus_name}
         )
         sweep = self._room("sweep", 55, match_url | lanes | operate_url | dead_letters | audit)
         cache = TraceCache(self, "TraceCache", settings=settings) if settings.trace_cache else None

@@ -21,9 +21,15 @@ STREAM_FILTER = {
     "eventName": ["INSERT", "MODIFY"],
     "dynamodb": {"Keys": {"SK": {"S": [{"prefix": f"{kind}#"} for kind in "EDHO"]}}},
 }
+BY_TTL = {"type": ["Service"], "principalId": ["dynamodb.amazonaws.com"]}
+LARGE_FILTER = {
+    "eventName": ["REMOVE"],
+    "userIdentity": BY_TTL,
+    "dynamodb": {"Keys": {"SK": {"S": [{"prefix": "E#"}]}}, "OldImage": {"p": {"S": ["s3"]}}},
+}
 EXPIRED_FILTER = {
     "eventName": ["REMOVE"],
-    "userIdentity": {"type": ["Service"], "principalId": ["dynamodb.amazonaws.com"]},
+    "userIdentity": BY_TTL,
     "dynamodb": {"Keys": {"SK": {"S": [{"prefix": f"{kind}#"} for kind in "EDBA"]}}},
 }
 ARCHIVE_RECORD_AGE = cdk.Duration.hours(20)
@@ -53,7 +59,7 @@ class Workers(Construct):
         self._read_queue("Slow", queues.slow, deliver, batch=100, concurrency=20, window_seconds=1)
         # Bulk work: few at a time, so that it never takes what live traffic needs.
         self._read_queue("Operate", queues.operate, operate, batch=1, concurrency=2)
-        self._read_changes(storage, queues.notify_dlq, notify)
+        self._read_changes(storage, queues.notify_dlq, notify, with_bodies=archive is None)
         if archive is not None:
             assert queues.archive_dlq is not None
             self._read_expired(storage, queues.archive_dlq, archive)
@@ -80,8 +86,12 @@ class Workers(Construct):
         )
         mapping.node.add_dependency(room.role)
 
-    def _read_changes(self, storage: Storage, failures: sqs.Queue, notify: Room) -> None:
-        """Only what was put or changed: TTL removals are REMOVE records, so they never arrive."""
+    def _read_changes(
+        self, storage: Storage, failures: sqs.Queue, notify: Room, *, with_bodies: bool
+    ) -> None:
+        """Only what was put or changed. Of what TTL removes, only events whose body is in S3, and
+        only where no archive sees to it: each pattern lets in what it names."""
+        patterns = [STREAM_FILTER, LARGE_FILTER] if with_bodies else [STREAM_FILTER]
         self._read_stream(
             "Stream",
             storage,
@@ -90,7 +100,7 @@ class Workers(Construct):
             batch_size=100,
             retry_attempts=STREAM_RETRIES,
             max_record_age=STREAM_RECORD_AGE,
-            filters=[{"pattern": json.dumps(STREAM_FILTER)}],
+            filters=[{"pattern": json.dumps(pattern)} for pattern in patterns],
         )
 
     def _read_expired(self, storage: Storage, failures: sqs.Queue, archive: Room) -> None:

@@ -8,8 +8,9 @@ from functools import cache
 from typing import Any
 
 from functions.archive.settings import Settings
-from hooktrace.adapters.archive import BucketLargePayloads, expired, stretch_of
+from hooktrace.adapters.archive import expired, stretch_of
 from hooktrace.adapters.aws import client
+from hooktrace.adapters.large_payloads import BucketLargePayloads
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.usecases.archive_expired import Archived, ArchiveExpired
 

@@ -293,6 +293,14 @@ class GivenSecrets(Shape):
     """`whsk_` and 32 bytes in base64, for an endpoint that signs with `v1a`. Never shown."""
 
 
+class Rotation(GivenSecrets):
+    """How a rotation goes; without a body all keys in use change, and sign for 24 hours more."""
+
+    overlap_seconds: Annotated[int, Field(ge=0, le=604_800)] | None = None
+    """So long the keys before sign too: 0 ends them at once, at most 7 days. None of those that an
+    earlier rotation retires signs longer. Left out: 86400, and those keep their time."""
+
+
 class EndpointCreate(EndpointPatch, GivenSecrets):
     """A new endpoint."""
 

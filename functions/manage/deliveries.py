@@ -64,7 +64,9 @@ def delivery_routes(wired: Wired) -> tuple[Route, ...]:
             summary="Match again, against today's subscriptions, and deliver anew",
             description=(
                 "Deliveries so far stay as they are; the new ones have the next `replay` number. "
-                "`webhook-id` is the event's, as ever. The match report becomes today's."
+                "`webhook-id` is the event's, as ever. The match report becomes today's. The first "
+                "attempt of each is recorded with `trigger: manual` and this key's id; the "
+                "schedule goes on after a failure."
             ),
             tags=("Events",),
             responses={202: ReplayedEvent},
@@ -92,7 +94,11 @@ def _cancel(wired: Wired, request: Request) -> Response:
 
 
 def _replay(wired: Wired, request: Request) -> Response:
-    done = wired().replays().run(ProjectId(request.project_id), request.path_params["id"])
+    done = (
+        wired()
+        .replays()
+        .run(ProjectId(request.project_id), request.path_params["id"], request.caller.key_id)
+    )
     event = done.event
     body = ReplayedEvent(
         id=event.id,

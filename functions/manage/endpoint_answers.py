@@ -23,6 +23,12 @@ class PublicKeyView(Shape):
     expires_at: str | None
 
 
+class SecretView(Shape):
+    """That there is a `whsec_` secret; it signs until `expires_at`, null: until a rotation."""
+
+    expires_at: str | None
+
+
 class AuthView(Shape):
     """How requests prove who sends them. Password and client secret are shown as `***`."""
 
@@ -38,7 +44,7 @@ class AuthView(Shape):
 
 
 class EndpointView(Shape):
-    """An endpoint. Secrets are not in it."""
+    """An endpoint. No secret is in it."""
 
     id: str
     url: str
@@ -60,6 +66,8 @@ class EndpointView(Shape):
     signatures: list[str]
     public_keys: list[PublicKeyView]
     """What verifies `v1a` signatures, newest first."""
+    secrets: list[SecretView]
+    """What `v1` signs with, newest first: until when, never the secrets."""
     created_at: str
     updated_at: str
 
@@ -157,6 +165,11 @@ def endpoint_view(endpoint: Endpoint) -> dict[str, object]:
             {"key": secret.public_key, "expires_at": _time(secret.expires_ms)}
             for secret in endpoint.secrets
             if secret.public_key is not None
+        ],
+        "secrets": [
+            {"expires_at": _time(secret.expires_ms)}
+            for secret in endpoint.secrets
+            if secret.public_key is None
         ],
         "created_at": rfc3339(endpoint.created_ms),
         "updated_at": rfc3339(endpoint.updated_ms),

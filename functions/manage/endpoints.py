@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from functions.manage.contract import EndpointCreate, EndpointPage, EndpointPatch, GivenSecrets
+from functions.manage.contract import EndpointCreate, EndpointPage, EndpointPatch, Rotation
 from functions.manage.cursors import read_cursor
 from functions.manage.desks import Wired
 from functions.manage.endpoint_answers import (
@@ -121,12 +121,12 @@ def endpoint_routes(wired: Wired) -> tuple[Route, ...]:
         _action(
             wired,
             "rotate-secret",
-            "Give an endpoint new secrets; those before sign too for 24 hours",
+            "Give an endpoint new secrets; those before sign too for a while",
             _rotate,
             EndpointWithSecret,
             "too_many_secrets",
             "invalid_secret",
-            body=GivenSecrets,
+            body=Rotation,
         ),
     )
 
@@ -138,7 +138,7 @@ def _action(
     handler: Callable[[Wired, Request], Response],
     answer: type[EndpointView],
     *problems: str,
-    body: type[GivenSecrets] | None = None,
+    body: type[Rotation] | None = None,
 ) -> Route:
     name = "".join(word.capitalize() for word in verb.split("-"))
     return Route(
@@ -233,13 +233,14 @@ def _disable(wired: Wired, request: Request) -> Response:
 
 def _rotate(wired: Wired, request: Request) -> Response:
     endpoint_id = path_id(request, "ep")
-    given = read_json(request, GivenSecrets) if request.body.strip() else GivenSecrets()
+    given = read_json(request, Rotation) if request.body.strip() else Rotation()
     rotated = use.rotate_secret(
         request.project_id,
         endpoint_id,
         GivenKeys(given.secret, given.private_key),
         check=if_match(request),
         desk=wired().endpoints,
+        overlap_seconds=given.overlap_seconds,
     )
     return tagged(request, rotated.endpoint.version, secret_view(rotated))
 

@@ -95,6 +95,7 @@ def wired() -> Desks:
             turns=ReturnTurns(traffic=TableTraffic(table), clock=clock, chance=SystemChance()),
             ledger=ledger,
             endpoints=registry.endpoints,
+            projects=registry.projects,
             queue=SqsQueue(client("sqs"), settings().deliver_queue_url),
             clock=clock,
             chance=SystemChance(),

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.notify.wiring import forget_traces, keep_stats, roll_up_events, tell_status
+from functions.notify.wiring import (
+    forget_bodies,
+    forget_traces,
+    keep_stats,
+    roll_up_events,
+    tell_status,
+)
 from hooktrace.adapters.records import (
     changed_after_the_end,
     events_to_roll_up,
@@ -24,7 +30,8 @@ from hooktrace.domain.notifications import (
 def handle(event: dict[str, Any], _context: object) -> None:
     """Rolls up the events whose deliveries ended, tells what the projects want to know, counts.
 
-    Of what changes after its end (a retry, a late result) no older trace is shown any more.
+    Of what changes after its end (a retry, a late result) no older trace is shown any more. Large
+    bodies of events that expired are deleted last: S3 holds up nothing else.
     Unavailable repeats the whole batch: a roll-up recomputes, a notification has its id again,
     and the statistics know what they have counted.
     """
@@ -41,12 +48,14 @@ def handle(event: dict[str, Any], _context: object) -> None:
     candidates = [one for one in notable if one is not None]
     told = tell_status().run(candidates) if candidates else []
     keep_stats(event)
+    deleted = forget_bodies(event)
     print_line(
         {
             "room": "notify",
             "records": len(event["Records"]),
             "done": outcomes((e.id, e.status) for e in changed) or None,
             "told": [one.id for one in told] or None,
+            "bodies_deleted": deleted or None,
             "not_forgotten": None if forgotten else len(ended),
         }
     )

@@ -15,5 +15,7 @@ class Settings(BaseModel):
     blobs_bucket: str = Field(alias="BLOBS_BUCKET")
     deliver_queue_url: str = Field(alias="DELIVER_QUEUE_URL")
     bus_name: str = Field(default="hooktrace", alias="BUS_NAME")
+    deletes_bodies: bool = Field(default=False, alias="DELETES_BODIES")
+    """Whether large bodies of what expires are deleted here: an archive does it itself."""
     statistics: bool = Field(default=True, alias="STATISTICS")
     forget_function: str | None = Field(default=None, alias="FORGET_FUNCTION")

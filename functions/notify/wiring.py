@@ -12,6 +12,7 @@ from hooktrace.adapters.aws import client, impatient_client
 from hooktrace.adapters.bus import EventBus
 from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.dynamodb.table import DynamoTable
+from hooktrace.adapters.large_payloads import BucketLargePayloads, large_payloads_left
 from hooktrace.adapters.ledger import TableLedger
 from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.s3 import S3Blobs
@@ -23,6 +24,7 @@ from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.ids import EventId, ProjectId
 from hooktrace.reading_ports import TraceForgetter
 from hooktrace.usecases.cached_projects import CachedProjects
+from hooktrace.usecases.forget_large import ForgetLargePayloads
 from hooktrace.usecases.keep_stats import KeepStats
 from hooktrace.usecases.roll_up_events import RollUpEvents
 from hooktrace.usecases.tell_status import TellStatus
@@ -99,6 +101,16 @@ def forget_traces(refs: Sequence[tuple[ProjectId, EventId]]) -> bool:
 @cache
 def _stats() -> KeepStats:
     return KeepStats(stats=TableStats(DynamoTable(client("dynamodb"), _settings().ledger_table)))
+
+
+@cache
+def _forget_large() -> ForgetLargePayloads:
+    return ForgetLargePayloads(payloads=BucketLargePayloads(_blobs()))
+
+
+def forget_bodies(event: Mapping[str, Any]) -> int:
+    """Deletes the large bodies of what a stream batch says has expired, unless the archive does."""
+    return _forget_large().run(large_payloads_left(event)) if _settings().deletes_bodies else 0
 
 
 def keep_stats(event: Mapping[str, Any]) -> None:

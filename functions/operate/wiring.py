@@ -54,6 +54,7 @@ def operate() -> Operate:
         ledger=ledger,
         shelf=ledger,
         endpoints=registry.endpoints,
+        projects=CachedProjects(registry.projects, clock),
         queue=deliver_queue,
         clock=clock,
         chance=chance,

@@ -102,8 +102,10 @@ class Delivery(Shape):
     matched_by: list[str]
     reason: str | None
     requested_by: str | None
-    """The key id that cancelled it by hand; each attempt has its own."""
+    """The key id that cancelled it by hand, or asked for an attempt that nobody has begun."""
     waiting_for: str | None
+    accepted_at: str
+    """When its event was accepted."""
     updated_at: str | None
     next_attempt_at: str | None
     operation_id: str | None

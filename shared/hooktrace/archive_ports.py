@@ -19,3 +19,7 @@ class LargePayloads(Protocol):
     def large_payload(self, project: ProjectId, event: EventId) -> bytes | None:
         """The packed payload; None when it is gone."""
         ...
+
+    def forget_large(self, project: ProjectId, event: EventId) -> None:
+        """Deletes it, every version; harmless when it is gone."""
+        ...

@@ -123,8 +123,13 @@ class AttemptShelf(Protocol):
         """Stores attempts beside their delivery; the same attempt twice is stored once."""
         ...
 
-    def shelved(self, delivery: DeliveryRecord, *, limit: int) -> list[Attempt]:
-        """The newest `limit` shelved attempts, oldest first."""
+    def shelved(
+        self, delivery: DeliveryRecord, *, limit: int, before: int | None = None
+    ) -> list[Attempt]:
+        """The newest `limit` shelved attempts, of those before this number, oldest first.
+
+        Fewer than `limit` are all that there are.
+        """
         ...
 
 

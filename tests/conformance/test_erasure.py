@@ -13,7 +13,9 @@ from hooktrace.adapters.ledger import Blobs, TableLedger
 from hooktrace.adapters.memory.table import MemoryBlobs, MemoryTable
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.adapters.tables import Change, Put, Table
-from hooktrace.domain.ids import EventId, ProjectId
+from hooktrace.domain.deliveries import Attempt, born
+from hooktrace.domain.ids import EndpointId, EventId, ProjectId
+from hooktrace.domain.states import Trigger
 
 EVENT = EventId("evt_01M3250V00YPRPA8JAB2VS3201")
 
@@ -68,6 +70,31 @@ def test_a_payload_is_erased_wherever_it_lies(
         ledger.erase_payload(project, EVENT, place)
         assert ledger.payload(project, EVENT) is None
         assert ledger.payload(project, other) == b"x" * size
+
+
+def test_a_shelf_is_read_to_its_end_piece_by_piece(
+    stores: tuple[Table, Blobs], project: ProjectId
+) -> None:
+    """More than the 1 MB at which DynamoDB ends a page."""
+    ledger, noise = TableLedger(*stores), random.Random(1)
+    delivery = born(
+        project_id=project,
+        event_id=EVENT,
+        endpoint_id=EndpointId("ep_01M3250V00YPRPA8JAB2VS3201"),
+        replay=0,
+        matched_by=(),
+        expires_s=2_000_000_000,
+    )
+    attempts = [
+        Attempt(number, Trigger.AUTOMATIC, 1, response_body=noise.randbytes(40_000).hex())
+        for number in range(1, 41)
+    ]
+    for one in attempts:
+        ledger.shelve(delivery, [one])
+    assert ledger.shelved(delivery, limit=100) == attempts
+    assert ledger.shelved(delivery, limit=7) == attempts[-7:]
+    assert ledger.shelved(delivery, limit=30, before=34) == attempts[3:33]
+    assert ledger.shelved(delivery, limit=30, before=1) == []
 
 
 @pytest.mark.emulator

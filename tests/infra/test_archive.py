@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from infra.permissions import ROOMS, WITH_ARCHIVE
-from infra.workers import EXPIRED_FILTER, STREAM_FILTER
+from infra.permissions import ALL_ROOMS, ROOMS, WITH_ARCHIVE
+from infra.workers import EXPIRED_FILTER, LARGE_FILTER, STREAM_FILTER
 from tests.infra.conftest import Template, synthesize
 from tests.infra.test_rooms import _list, _owner, _statements
 
@@ -85,6 +85,24 @@ def test_its_role_reads_large_bodies_and_puts_into_the_archive_alone(archiving: 
     }
     assert owners["s3:PutObject"] == bucket
     assert owners["s3:GetObject"] == archiving.id_of("AWS::S3::Bucket", "Blobs")
+
+
+def test_large_bodies_are_deleted_by_the_room_that_keeps_them_or_else_by_notify(
+    prod: Template, archiving: Template
+) -> None:
+    """Deleted by both, one could come before the other has kept it."""
+    for template, rooms, deletes in ((prod, ROOMS, "true"), (archiving, ALL_ROOMS, "false")):
+        role = template.id_of("AWS::IAM::Role", "NotifyRole")
+        found = {action for one in _statements(template, role) for action in _list(one)}
+        assert found == rooms["notify"].actions
+        assert ("s3:DeleteObjectVersion" in found) == (deletes == "true")
+        variables = template.function("notify")["Environment"]["Variables"]
+        assert variables["DELETES_BODIES"] == deletes
+        mapping = template.one(MAPPING, "WorkersStream")
+        patterns = [json.loads(one["Pattern"]) for one in mapping["FilterCriteria"]["Filters"]]
+        assert (LARGE_FILTER in patterns) == (deletes == "true")
+        assert patterns[0] == STREAM_FILTER
+    assert "s3:DeleteObjectVersion" in WITH_ARCHIVE["archive"].actions
 
 
 def test_no_other_role_reaches_the_archive(archiving: Template) -> None:

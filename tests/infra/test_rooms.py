@@ -15,7 +15,7 @@ ENVIRONMENT = {
     "ingest": {"MATCH_QUEUE_URL", "MAX_BODY_BYTES", "MAX_WAITERS"},
     "match": LANES,
     "deliver": LANES | {"ALLOW_LOOPBACK", "SECRETS_KEY_ARN"},
-    "notify": {"BUS_NAME", "DELIVER_QUEUE_URL", "STATISTICS"},
+    "notify": {"BUS_NAME", "DELIVER_QUEUE_URL", "STATISTICS", "DELETES_BODIES"},
     "sweep": LANES
     | {"MATCH_QUEUE_URL", "MATCH_DLQ_URL", "DELIVER_DLQ_URL", "SLOW_DLQ_URL"}
     | {"OPERATE_QUEUE_URL", "OPERATE_DLQ_URL"}
@@ -110,8 +110,22 @@ def test_only_the_room_that_compiles_snapshots_writes_them() -> None:
     assert writers == {"sweep"}
 
 
+@every_room
+def test_who_reads_objects_can_tell_what_is_missing_from_what_is_refused(
+    prod: Template, room: str
+) -> None:
+    """S3 answers 404 for a missing object only to those who may list the bucket."""
+    role = prod.id_of("AWS::IAM::Role", f"{room.title()}Role")
+    bucket = {"Fn::GetAtt": [prod.id_of("AWS::S3::Bucket", "Blobs"), "Arn"]}
+    statements = _statements(prod, role)
+    listing = [s for s in statements if "s3:ListBucket" in _list(s)]
+    reads = any("s3:GetObject" in _list(s) for s in statements)
+    assert [s["Resource"] for s in listing] == ([bucket] if reads else [])
+    assert reads == (room not in {"notify"})
+
+
 def test_query_reads_and_writes_a_key_once_and_slots_of_who_waits() -> None:
-    reading = ("dynamodb:BatchGet", "dynamodb:Query", "s3:Get", "logs:")
+    reading = ("dynamodb:BatchGet", "dynamodb:Query", "s3:Get", "s3:ListBucket", "logs:")
     others = {action for action in ROOMS["query"].actions if not action.startswith(reading)}
     assert others == {"dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"}
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.permissions import ROOMS, WITH_TRACE_CACHE
-from infra.workers import STREAM_FILTER
+from infra.workers import LARGE_FILTER, STREAM_FILTER
 from tests.infra.conftest import Template, synthesize
 from tests.infra.test_rooms import _list, _statements
 
@@ -88,8 +88,9 @@ def test_roles_hold_exactly_what_the_setting_adds(cached: Template, room: str) -
 def test_the_stream_still_has_one_reader(cached: Template) -> None:
     """DynamoDB advises two readers of a shard at most: notify passes on what it sees."""
     mappings = [m["Properties"] for m in cached.of_type("AWS::Lambda::EventSourceMapping").values()]
+    patterns = (STREAM_FILTER, LARGE_FILTER)  # both of notify's one mapping
     filters = [m["FilterCriteria"] for m in mappings if "FilterCriteria" in m]
-    assert filters == [{"Filters": [{"Pattern": json.dumps(STREAM_FILTER)}]}]
+    assert filters == [{"Filters": [{"Pattern": json.dumps(one)} for one in patterns]}]
 
 
 def _query(template: Template) -> dict[str, Any]:

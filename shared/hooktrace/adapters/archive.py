@@ -8,28 +8,16 @@ from typing import Any
 
 from hooktrace.adapters import items
 from hooktrace.adapters.attempt_rows import row_attempt
-from hooktrace.adapters.ledger import Blobs, payload_name
+from hooktrace.adapters.large_payloads import is_expired
 from hooktrace.adapters.records import with_bytes
 from hooktrace.domain.archive import Left, LeftAttempt, LeftPayload, LeftUnread, Stretch
 from hooktrace.domain.ids import EventId, ProjectId, delivery_id, parse_event_id
 
-BY_TTL = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
-"""Who removes what has expired, as DynamoDB Streams names it. All else that goes was deleted."""
 KINDS = frozenset("EDBA")
 """First letters of the sort keys of what is kept: events, deliveries, payloads, older attempts."""
 
 UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError, zlib.error)
 """What reading an item of an unknown shape raises."""
-
-
-class BucketLargePayloads:
-    """Fulfils `hooktrace.archive_ports.LargePayloads`."""
-
-    def __init__(self, blobs: Blobs) -> None:
-        self._blobs = blobs
-
-    def large_payload(self, project: ProjectId, event: EventId) -> bytes | None:
-        return self._blobs.get(payload_name(project, event))
 
 
 def stretch_of(batch: Mapping[str, Any]) -> Stretch:
@@ -45,7 +33,7 @@ def expired(batch: Mapping[str, Any]) -> Iterator[Left]:
     archive is the last that sees it.
     """
     for record in batch["Records"]:
-        if record["eventName"] != "REMOVE" or record.get("userIdentity") != BY_TTL:
+        if not is_expired(record):
             continue
         image = record["dynamodb"]["OldImage"]
         kind, *parts = image["SK"]["S"].split("#")

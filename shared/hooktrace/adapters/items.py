@@ -113,10 +113,15 @@ def _maybe(item: Item, texts: Mapping[str, str | None], numbers: Mapping[str, in
 
 def plan_rows(plan: tuple[PlannedDelivery, ...] | list[PlannedDelivery]) -> list[list[Any]]:
     return [
-        [bare(p.endpoint_id), [bare(s) for s in p.matched_by], p.replay]
-        + ([] if p.operation_id is None else [p.operation_id])
-        for p in plan
+        [bare(p.endpoint_id), [bare(s) for s in p.matched_by], p.replay, *_asked(p)] for p in plan
     ]
+
+
+def _asked(plan: PlannedDelivery) -> list[str | None]:
+    """By which operation, and by which key: left out where nobody asked."""
+    if plan.requested_by is not None:
+        return [plan.operation_id, plan.requested_by]
+    return [] if plan.operation_id is None else [plan.operation_id]
 
 
 def rows_plan(rows: list[list[Any]]) -> tuple[PlannedDelivery, ...]:
@@ -125,9 +130,10 @@ def rows_plan(rows: list[list[Any]]) -> tuple[PlannedDelivery, ...]:
             EndpointId(f"ep_{endpoint}"),
             tuple(SubscriptionId(f"sub_{s}") for s in subscriptions),
             replay,
-            OperationId(operation[0]) if operation else None,
+            OperationId(asked[0]) if asked and asked[0] else None,
+            asked[1] if len(asked) > 1 else None,
         )
-        for endpoint, subscriptions, replay, *operation in rows
+        for endpoint, subscriptions, replay, *asked in rows
     )
 
 

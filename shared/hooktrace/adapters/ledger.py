@@ -142,10 +142,21 @@ class TableLedger:
             ]
         )
 
-    def shelved(self, delivery: DeliveryRecord, *, limit: int) -> list[Attempt]:
+    def shelved(
+        self, delivery: DeliveryRecord, *, limit: int, before: int | None = None
+    ) -> list[Attempt]:
         partition, low = _shelf_key(delivery, 0)
-        page = self._table.range(partition, low, low[:-6] + AFTER, limit=limit, descending=True)
-        rows = [items.unpack_rows(bytes(item["b"]["B"])) for item in page.items]
+        high = low[:-6] + AFTER if before is None else _shelf_key(delivery, before)[1]
+        found: list[Item] = []
+        more = True
+        while more and len(found) < limit:  # DynamoDB ends a page at 1 MB, whatever the limit
+            page = self._table.range(
+                partition, low, high, limit=limit - len(found), descending=True
+            )
+            found += page.items
+            more = page.more and bool(page.items)
+            high = found[-1]["SK"]["S"] if more else high
+        rows = [items.unpack_rows(bytes(item["b"]["B"])) for item in found]
         return [row_attempt(row) for row in reversed(rows)]
 
     def events_in_shard(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from hooktrace.adapters.endpoint_healths import HEALTH, health_record
+from hooktrace.adapters.items import unpack_rows
 from hooktrace.adapters.operation_items import operation_record
 from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.ids import EndpointId, EventId, ProjectId, delivery_id
@@ -15,7 +16,7 @@ from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, OperateTaskV1,
 from hooktrace.domain.notification_kinds import is_reserved
 from hooktrace.domain.notifications import HealthChange, StatusChange
 from hooktrace.domain.operations import Operation
-from hooktrace.domain.states import DELIVERY_ENDS, EVENT_ENDS
+from hooktrace.domain.states import DELIVERY_ENDS, EVENT_ENDS, DeliveryStatus
 
 T = TypeVar("T", MatchTaskV1, DeliverTaskV1, OperateTaskV1)
 
@@ -135,6 +136,7 @@ def _change(record: Mapping[str, Any]) -> StatusChange | None:
         return None
     project, _ = record["Keys"]["PK"]["S"].rsplit("#", 1)
     is_delivery = kind == "D"
+    last = _last_attempt(image) if is_delivery else {}
     return StatusChange(
         project_id=ProjectId(project),
         event_id=EventId(f"evt_{parts[0]}"),
@@ -147,5 +149,22 @@ def _change(record: Mapping[str, Any]) -> StatusChange | None:
         endpoint_id=EndpointId(f"ep_{parts[1]}") if is_delivery else None,
         attempts=int(image["n"]["N"]) if is_delivery else 0,
         reason=image["e"]["S"] if "e" in image else None,
+        outcome=last.get("o"),
+        response_status=last.get("c"),
         is_operational=_matched_by_none(image) if is_delivery else is_reserved(image["t"]["S"]),
     )
+
+
+def _last_attempt(image: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row of the last attempt of a delivery that failed, or succeeded after others.
+
+    Only of these: what succeeds at once is not looked into, for every event comes by here.
+    """
+    status = image["s"]["S"]
+    tells = status == DeliveryStatus.FAILED or (
+        status == DeliveryStatus.SUCCEEDED and int(image["n"]["N"]) > 1
+    )
+    if not tells or "a" not in image:
+        return {}
+    rows = unpack_rows(bytes(with_bytes({"a": image["a"]})["a"]["B"]))
+    return rows[-1] if rows else {}

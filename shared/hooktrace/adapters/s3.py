@@ -41,11 +41,16 @@ class S3Blobs:
             raise Unavailable(f"the object store did not delete {name}: {error}") from error
 
     def get(self, name: str) -> bytes | None:
+        """The content; None when it is not there.
+
+        Raises Unavailable, also when it is refused: that does not say whether it is there. Roles
+        that read may list the bucket, or S3 would refuse what is missing, too.
+        """
         try:
             answer = self._client().get_object(Bucket=self._bucket, Key=name)
             content: bytes = answer["Body"].read()
         except ClientError as error:
-            if error.response["Error"]["Code"] in {"NoSuchKey", "404", "AccessDenied"}:
+            if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
                 return None
             raise Unavailable(f"the object store did not give {name}: {error}") from error
         except BotoCoreError as error:

@@ -51,6 +51,10 @@ class DeliveryNotification(_Notification):
     previous_status: str | None = None
     attempts: int | None = None
     reason: str | None = None
+    outcome: str | None = None
+    """What its last attempt came to; left out of a first one that succeeded."""
+    response_status: int | None = None
+    """The HTTP status of that answer."""
 
 
 class EndpointNotification(_Notification):

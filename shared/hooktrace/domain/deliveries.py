@@ -131,8 +131,12 @@ def born(
     matched_by: tuple[SubscriptionId, ...],
     expires_s: int | None,
     operation_id: OperationId | None = None,
+    by_hand: str | None = None,
 ) -> DeliveryRecord:
-    """The delivery as it is before anything happened to it: pending, version 0, not stored."""
+    """The delivery as it is before anything happened to it: pending, version 0, not stored.
+
+    `by_hand` is the key id that asked for it: its first attempt is a manual one.
+    """
     return DeliveryRecord(
         project_id=project_id,
         event_id=event_id,
@@ -144,6 +148,7 @@ def born(
         updated_ms=0,
         expires_s=expires_s,
         operation_id=operation_id,
+        by_hand=by_hand,
     )
 
 

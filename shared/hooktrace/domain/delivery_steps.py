@@ -22,6 +22,10 @@ SCHEDULE_OVER = 1_000_000
 """The step of a delivery that had ended: after a retry by hand nothing follows by itself."""
 DEAD_LETTER = "dead_letter_deliver"
 """The reason of a delivery whose message ended in a dead-letter queue."""
+RETENTION_OVER = "retention_over"
+"""The reason of a delivery whose next attempt would come after its event is gone."""
+FAILING = frozenset({DEAD_LETTER, RETENTION_OVER})
+"""Reasons that end a delivery as failed; any other cancels it."""
 AUDITED_AGE_MS = 25 * 60_000
 """Until this age the audit looks after an event's deliveries; later retries need `due`."""
 
@@ -47,6 +51,7 @@ def conclude(
     policy: RetryPolicy,
     chance: float,
     token: str,
+    over_ms: int,
     stop_reason: str | None = None,
 ) -> DeliveryRecord | None:
     """The record with the result of attempt `number`; None when it holds that result already.
@@ -54,7 +59,8 @@ def conclude(
     When the lease was lost and the story went on, a late result fills in its own attempt only,
     and a late success ends a delivery that is not at its end. An attempt that is in flight then
     keeps its lease, so that it is closed when its worker dies. After a failure with a
-    `stop_reason` (the endpoint was deleted or disabled meanwhile) nothing follows.
+    `stop_reason` (the endpoint was deleted or disabled meanwhile) nothing follows, and no attempt
+    is planned from `over_ms` on, when its event is gone.
     """
     position = next((i for i, a in enumerate(record.attempts) if a.number == number), None)
     if position is None:
@@ -84,7 +90,10 @@ def conclude(
     stop = stop_reason or record.cancel_reason
     if stop is not None:
         return _ended(base, _stopped(stop), stop)
-    return _after_failure(base, attempt, result, now_ms=now_ms, policy=policy, chance=chance)
+    after = _after_failure(base, attempt, result, now_ms=now_ms, policy=policy, chance=chance)
+    if after.next_attempt_ms is not None and after.next_attempt_ms >= over_ms:
+        return _ended(base, DeliveryStatus.FAILED, RETENTION_OVER)
+    return after
 
 
 def _finish(attempt: Attempt, result: SendResult) -> Attempt:
@@ -146,7 +155,8 @@ def _after_failure(
         why = "manual_attempt_failed" if base.step == SCHEDULE_OVER else "attempts_exhausted"
         return _ended(base, DeliveryStatus.FAILED, why)
     at = now_ms + round(delay * 1000)
-    return _retrying(base, at, now_ms, step=base.step if by_hand else base.step + 1)
+    takes_step = attempt.number == 1 or not by_hand  # the first attempt of a replay does
+    return _retrying(base, at, now_ms, step=base.step + 1 if takes_step else base.step)
 
 
 def _retrying(base: DeliveryRecord, at: int, now_ms: int, *, step: int) -> DeliveryRecord:
@@ -172,11 +182,11 @@ def due_ms(record: DeliveryRecord, at_ms: int, now_ms: int) -> int | None:
 
 
 def _stopped(reason: str) -> DeliveryStatus:
-    """What a reason to stop makes of a delivery: a dead letter has failed, the rest is cancelled.
+    """What a reason to stop makes of a delivery: a few make it failed, the rest cancelled.
 
     The reason alone decides, so that an attempt in flight does not change how its delivery ends.
     """
-    return DeliveryStatus.FAILED if reason == DEAD_LETTER else DeliveryStatus.CANCELLED
+    return DeliveryStatus.FAILED if reason in FAILING else DeliveryStatus.CANCELLED
 
 
 def end_without_attempt(
@@ -208,6 +218,7 @@ def retry_by_hand(
     forced: bool,
     now_ms: int,
     token: str,
+    expires_s: int,
     operation: OperationId | None = None,
 ) -> DeliveryRecord | None:
     """The delivery with one attempt asked for by hand; None while an attempt is under way.
@@ -215,7 +226,8 @@ def retry_by_hand(
     It takes a number, but no step. Of a delivery that retries, the attempt that was promised
     comes at its time after a failure, at once if that is past; one that had ended gets this
     attempt and no more. One that our own brake holds keeps its turn. Sweep finds it if the message
-    is lost. `operation` is the bulk operation that asks on behalf of the key.
+    is lost. `expires_s` is when what is under way expires, so that it does not go as what had
+    ended. `operation` is the bulk operation that asks on behalf of the key.
     """
     if current.status in {DeliveryStatus.PENDING, DeliveryStatus.DELIVERING}:
         return None
@@ -238,6 +250,7 @@ def retry_by_hand(
         requested_by=None,
         waiting_for=current.waiting_for if has_turn else None,
         operation_id=operation,
+        expires_s=max(current.expires_s or 0, expires_s),
     )
     return asked.written(now_ms=now_ms, token=token)
 

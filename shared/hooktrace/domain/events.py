@@ -68,13 +68,15 @@ class Payload:
 class PlannedDelivery:
     """One endpoint that the event goes to, and which of its subscriptions asked for it.
 
-    `operation_id` is the bulk operation that planned it, if one did.
+    `operation_id` is the bulk operation that planned it, if one did; `requested_by` the key id
+    that asked for it, of a replay.
     """
 
     endpoint_id: EndpointId
     matched_by: tuple[SubscriptionId, ...]
     replay: int = 0
     operation_id: OperationId | None = None
+    requested_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

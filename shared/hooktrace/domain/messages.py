@@ -62,6 +62,7 @@ class DeliverTaskV1:
     tracestate: str | None = None
     waits: int = 0
     operation: OperationId | None = None
+    requested_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,8 @@ def encode(task: Task) -> str:
             body["waits"] = task.waits
         if task.operation is not None:
             body["operation"] = task.operation
+        if task.requested_by is not None:
+            body["requested_by"] = task.requested_by
     if task.packed is not None:
         body["body"] = base64.b64encode(task.packed).decode("ascii")
     if task.traceparent is not None:
@@ -176,6 +179,7 @@ def _deliver(body: dict[str, Any], project: ProjectId) -> DeliverTaskV1:
         traceparent=traceparent,
         tracestate=tracestate,
         operation=OperationId(_id(body["operation"], "op")) if "operation" in body else None,
+        requested_by=_optional(body, "requested_by"),
     )
 
 

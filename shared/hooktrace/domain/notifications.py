@@ -25,7 +25,9 @@ EVENT_KINDS = {
 class StatusChange:
     """A record of the ledger went from one status to another (None: it is new).
 
-    `is_operational`: of an event that itself tells a notification, or of its delivery.
+    `outcome` and `response_status` are those of a delivery's last attempt, where it failed or
+    came to its end by more than one. `is_operational`: of an event that itself tells a
+    notification, or of its delivery.
     """
 
     project_id: ProjectId
@@ -39,6 +41,8 @@ class StatusChange:
     endpoint_id: EndpointId | None = None
     attempts: int = 0
     reason: str | None = None
+    outcome: str | None = None
+    response_status: int | None = None
     is_operational: bool = False
 
 
@@ -92,6 +96,8 @@ def notification_of(change: StatusChange) -> Notification | None:
         "previous_status": change.before,
         "attempts": change.attempts or None,
         "reason": change.reason,
+        "outcome": change.outcome,
+        "response_status": change.response_status,
     }
     kept = {name: value for name, value in detail.items() if value is not None}
     return Notification(identifier, kind, change.event_id, change.at_ms, kept)

@@ -6,6 +6,7 @@ from typing import Any
 
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
 from hooktrace.domain.events import EventRecord
+from hooktrace.domain.ids import ulid_ms
 from hooktrace.domain.times import rfc3339
 
 
@@ -41,9 +42,10 @@ def delivery_facts(record: DeliveryRecord) -> dict[str, Any]:
         "version": record.version,
         "replay": record.replay,
         "matched_by": list(record.matched_by),
-        "requested_by": record.requested_by,
+        "requested_by": record.requested_by or record.by_hand,
         "reason": record.reason,
         "waiting_for": record.waiting_for,
+        "accepted_at": rfc3339(ulid_ms(record.event_id)),
         "updated_at": time_fact(record.updated_ms or None),
         "next_attempt_at": time_fact(record.next_attempt_ms),
         "operation_id": record.operation_id,

@@ -15,6 +15,7 @@ from hooktrace.domain.endpoint_auth import EndpointAuth
 from hooktrace.domain.errors import HooktraceError, InvalidInput
 from hooktrace.domain.errors import NotFound as NotFound
 from hooktrace.domain.notification_kinds import DEFAULT_CHOICE, NotificationChoice
+from hooktrace.domain.times import rfc3339
 
 if TYPE_CHECKING:
     from hooktrace.domain.matching import MatchRow
@@ -148,31 +149,36 @@ class Endpoint:
         """This endpoint, taking no deliveries, and why."""
         return self._with_state("disabled", reason, now_ms, now_ms)
 
-    def rotated(self, new: Iterable[SigningSecret], now_ms: int) -> Endpoint:
-        """This endpoint with new secrets; those before sign too for `SECRET_OVERLAP_MS`.
+    def rotated(
+        self, new: Iterable[SigningSecret], now_ms: int, *, overlap_ms: int | None = None
+    ) -> Endpoint:
+        """This endpoint with new secrets; those before sign too for `overlap_ms`.
 
         A scheme without a new secret keeps the one it has.
 
-        Secrets that an earlier rotation is still retiring keep their own expiry, so a second
-        rotation within the overlap does not take away a secret that a receiver was promised.
+        By default that is `SECRET_OVERLAP_MS`, and secrets that an earlier rotation is still
+        retiring keep their own expiry, so a second rotation does not take away a secret that a
+        receiver was promised. An overlap that is asked for holds for these, too: none of them
+        signs longer, and with 0 all end at once.
         Raises InvalidInput when more than `MAX_SECRETS` of a scheme would sign at once.
         """
         made = tuple(new)
         schemes = {secret.scheme for secret in made}
-        until = now_ms + SECRET_OVERLAP_MS
-        kept = tuple(
-            replace(old, expires_ms=until)
-            if old.expires_ms is None and old.scheme in schemes
-            else old
+        until = now_ms + (SECRET_OVERLAP_MS if overlap_ms is None else overlap_ms)
+        retired = (
+            _retired(old, until, shorten=overlap_ms is not None) if old.scheme in schemes else old
             for old in self.secrets
-            if old.expires_ms is None or old.expires_ms > now_ms
         )
+        kept = [one for one in retired if one.expires_ms is None or one.expires_ms > now_ms]
         for scheme in schemes:
-            if sum(old.scheme == scheme for old in kept) >= MAX_SECRETS:
-                raise InvalidInput(
-                    "too_many_secrets",
-                    f"{MAX_SECRETS} secrets of this endpoint sign already; wait until one expires",
+            of_it = [one for one in kept if one.scheme == scheme]
+            if len(of_it) >= MAX_SECRETS:
+                ends_ms = min(one.expires_ms for one in of_it if one.expires_ms is not None)
+                message = (
+                    f"{MAX_SECRETS} secrets of this endpoint sign already. The next of them ends "
+                    f"at {rfc3339(ends_ms)}; `overlap_seconds` ends them sooner."
                 )
+                raise InvalidInput("too_many_secrets", message)
         return replace(self, secrets=(*made, *kept), updated_ms=now_ms)
 
     def _with_state(
@@ -181,6 +187,13 @@ class Endpoint:
         return replace(
             self, state=state, disabled_reason=reason, disabled_ms=since_ms, updated_ms=now_ms
         )
+
+
+def _retired(old: SigningSecret, until_ms: int, *, shorten: bool) -> SigningSecret:
+    """A secret that a rotation replaces: it ends then, or with its own earlier end."""
+    if old.expires_ms is None or (shorten and old.expires_ms > until_ms):
+        return replace(old, expires_ms=until_ms)
+    return old
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,14 @@ def expires_open_s(accepted_ms: int, keeping: Keeping | None) -> int:
     return accepted_ms // 1000 + days * DAY_SECONDS
 
 
+def over_ms(accepted_ms: int, keeping: Keeping | None, stored_s: int | None) -> int:
+    """From when on nothing more is attempted: the end of the longest that the event is kept.
+
+    `stored_s` is the expiry on record, which may be of longer days that have been shortened since.
+    """
+    return max(stored_s or 0, expires_open_s(accepted_ms, keeping)) * 1000
+
+
 def expires_ended_s(accepted_ms: int, keeping: Keeping | None, *, failed: bool, now_ms: int) -> int:
     """When something expires that has come to its end now."""
     kept = keeping or DefaultKeeping()
@@ -70,9 +78,19 @@ def is_open_longer(keeping: Keeping | None) -> bool:
 
 
 def expires_event_s(
-    accepted_ms: int, keeping: Keeping | None, status: EventStatus, now_ms: int
+    accepted_ms: int,
+    keeping: Keeping | None,
+    status: EventStatus,
+    now_ms: int,
+    *,
+    stored_s: int | None = None,
 ) -> int:
-    """When an event expires that has come to this status now."""
+    """When an event expires that has come to this status now.
+
+    Of days that were shortened since, `stored_s` is what was promised: it holds while something
+    is under way, and the end can be seen.
+    """
     if status in {EventStatus.ACCEPTED, EventStatus.DELIVERING}:
-        return expires_open_s(accepted_ms, keeping)
-    return expires_ended_s(accepted_ms, keeping, failed=status in FAILURES, now_ms=now_ms)
+        return max(stored_s or 0, expires_open_s(accepted_ms, keeping))
+    ended_s = expires_ended_s(accepted_ms, keeping, failed=status in FAILURES, now_ms=now_ms)
+    return max(ended_s, min(now_ms // 1000 + SEEN_SECONDS, stored_s or 0))

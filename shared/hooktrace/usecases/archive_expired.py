@@ -32,7 +32,8 @@ LARGE = "s3"  # `EventRecord.payload_at` of a payload in the object store
 
 @dataclass(slots=True)
 class Archived:
-    """What a run wrote. `payloads_gone` were large, and no longer in the object store."""
+    """What a run wrote. `payloads_gone` were large, and no longer in the object store (also
+    those that the batch had kept before it was repeated)."""
 
     lines: int = 0
     objects: int = 0
@@ -55,7 +56,9 @@ class ArchiveExpired:
         The names come from the batch and the bytes from the records, so a batch that is repeated
         after a crash writes the same objects again. One that is repeated in other pieces writes
         lines a second time: at least once. Memory holds the compressed lines of one object, and
-        one payload. Raises Unavailable; then the batch must come again.
+        one payload. Last, large payloads are deleted where they were: they go with their events,
+        and only once all of the batch is kept. A batch that is repeated after that finds them gone,
+        counts them so, and leaves what it kept. Raises Unavailable; then the batch must come again.
         """
         done = Archived()
         places: dict[str, list[Left]] = {}
@@ -65,10 +68,11 @@ class ArchiveExpired:
             lines = self._lines(records, done)
             if content := _packed(lines, done):
                 self._put(object_name(place, stretch), content, done)
-        if self._with_data:
-            for one in left:
-                if isinstance(one, EventRecord) and one.payload_at == LARGE:
-                    self._keep_large(one.project_id, one.id, done)
+        large = [one for one in left if isinstance(one, EventRecord) and one.payload_at == LARGE]
+        for one in large if self._with_data else ():
+            self._keep_large(one.project_id, one.id, done)
+        for one in large:
+            self._payloads.forget_large(one.project_id, one.id)
         return done
 
     def _lines(self, records: Iterable[Left], done: Archived) -> Iterator[Line]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hooktrace.domain.admission import Go, Wait
 from hooktrace.domain.claims import Busy, Over, Refusal, claim, hold, refusal
 from hooktrace.domain.deliveries import DeliveryRecord, next_number
-from hooktrace.domain.delivery_steps import end_without_attempt
+from hooktrace.domain.delivery_steps import RETENTION_OVER, end_without_attempt
 from hooktrace.domain.errors import InvalidInput, Unavailable
 from hooktrace.domain.ids import DeliveryId
 from hooktrace.domain.messages import DeliverTaskV1
@@ -165,7 +165,13 @@ class ClaimAttempts:
         stop = stop_reason(job.endpoint)
         if stop == "endpoint_disabled" and job.record.forced:
             stop = None
-        return stop or job.record.cancel_reason
+        stop = stop or job.record.cancel_reason
+        if stop is None and self._clock.now_ms() >= job.over_ms:
+            stop = RETENTION_OVER
+        wait_ms = job.plan.until_ms if isinstance(job.plan, Wait) else None
+        if stop is None and wait_ms is not None and wait_ms >= job.over_ms:
+            stop = RETENTION_OVER
+        return stop
 
     def _decide(self, job: Job) -> Write | Wait | Done:
         """The write that this message calls for, or its answer when it calls for none."""

@@ -13,7 +13,7 @@ from hooktrace.domain.delivery_steps import conclude
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.ids import ulid_ms
 from hooktrace.domain.messages import DeliverTaskV1
-from hooktrace.domain.retention import Keeping, expires_open_s, expires_success_s
+from hooktrace.domain.retention import Keeping, expires_success_s, over_ms
 from hooktrace.domain.retry import DEFAULT_SCHEDULE, RetryPolicy
 from hooktrace.domain.states import DeliveryStatus
 from hooktrace.ports import Chance, Clock, Failed, Ledger, Lost, Sender, TaskQueue, Write
@@ -206,6 +206,7 @@ class DeliverAttempts:
             ),
             chance=self._chance.fraction(),
             token=self._chance.token(),
+            over_ms=job.over_ms,
             stop_reason=stop,
         )
         return None if after is None else _kept(after, job.keeping)
@@ -224,7 +225,7 @@ def _kept(record: DeliveryRecord, keeping: Keeping | None) -> DeliveryRecord:
     expires_s = (
         expires_success_s(accepted_ms, keeping, record.updated_ms)
         if record.status is DeliveryStatus.SUCCEEDED
-        else expires_open_s(accepted_ms, keeping)
+        else over_ms(accepted_ms, keeping, record.expires_s) // 1000
     )
     return replace(record, expires_s=expires_s)
 

@@ -9,10 +9,10 @@ from hooktrace.domain.admission import Go, Wait
 from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest
 from hooktrace.domain.deliveries import DeliveryRecord, born, next_number
 from hooktrace.domain.events import EventRecord, PlannedDelivery
-from hooktrace.domain.ids import DeliveryId
+from hooktrace.domain.ids import DeliveryId, ulid_ms
 from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.registry import Endpoint
-from hooktrace.domain.retention import Keeping
+from hooktrace.domain.retention import Keeping, over_ms
 from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS
 from hooktrace.domain.states import DeliveryStatus
 from hooktrace.endpoint_ports import EndpointKey
@@ -81,6 +81,12 @@ class Job:
         """The endpoint, with its project."""
         return self.task.project_id, self.task.endpoint_id
 
+    @property
+    def over_ms(self) -> int:
+        """From when on no attempt is made: its event is gone."""
+        accepted_ms = ulid_ms(self.task.event_id)
+        return over_ms(accepted_ms, self.keeping, self.record.expires_s)
+
 
 def queue_delay(record: DeliveryRecord, now_ms: int) -> int:
     """Whole seconds that the message of the next attempt waits in its queue.
@@ -119,6 +125,7 @@ def unborn_record(event: EventRecord, plan: PlannedDelivery) -> DeliveryRecord:
         matched_by=plan.matched_by,
         expires_s=event.expires_s,
         operation_id=plan.operation_id,
+        by_hand=plan.requested_by,
     )
 
 

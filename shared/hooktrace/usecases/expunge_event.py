@@ -27,7 +27,7 @@ from hooktrace.usecases.whole_writes import check_all, write_one
 
 ROUNDS = 8
 CHUNK = 100
-MOST_SHELVED = 1_000
+SHELVED_AT_ONCE = 100
 
 
 class ExpungeEvent:
@@ -117,8 +117,12 @@ class ExpungeEvent:
 
     def _expunge_shelf(self, record: DeliveryRecord) -> None:
         """Older attempts lie beside their delivery; they are never changed by anyone else."""
-        if record.attempts_total > len(record.attempts):
-            older = self._shelf.shelved(record, limit=MOST_SHELVED)
+        before: int | None = None
+        more = record.attempts_total > len(record.attempts)
+        while more:
+            older = self._shelf.shelved(record, limit=SHELVED_AT_ONCE, before=before)
             quoted = [one for one in older if one != one.without_answer()]
             if quoted:
                 self._shelf.shelve(record, [one.without_answer() for one in quoted])
+            more = len(older) == SHELVED_AT_ONCE
+            before = older[0].number if more else before

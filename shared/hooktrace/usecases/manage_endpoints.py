@@ -225,8 +225,9 @@ def rotate_secret(
     *,
     check: VersionCheck,
     desk: EndpointDesk,
+    overlap_seconds: int | None = None,
 ) -> Keyed:
-    """New secrets sign from now on; those before sign too for 24 hours.
+    """New secrets sign from now on; those before sign too for so long, 24 hours if none is given.
 
     Every scheme of the endpoint gets a new one; when the caller gives keys, only their schemes do.
     """
@@ -236,7 +237,8 @@ def rotate_secret(
         before = opened_endpoint(stored, desk.vault)
         made = next_secrets(before, given, desk.random_bytes)
         shown[:] = [opened(secret.value) for secret in made if secret.scheme == "v1"]
-        return before.rotated(made, now_ms)
+        overlap_ms = None if overlap_seconds is None else overlap_seconds * 1000
+        return before.rotated(made, now_ms, overlap_ms=overlap_ms)
 
     endpoint = _amend(project_id, endpoint_id, change, check, desk)
     return Keyed(endpoint, next(iter(shown), None))

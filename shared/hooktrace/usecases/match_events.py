@@ -246,4 +246,5 @@ def deliver_task(
         traceparent=event.traceparent,
         tracestate=event.tracestate,
         operation=plan.operation_id,
+        requested_by=plan.requested_by,
     )

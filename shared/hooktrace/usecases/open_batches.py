@@ -12,12 +12,12 @@ from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.ids import DeliveryId, ProjectId, bare, delivery_id, ulid_ms
 from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.registry import Endpoint
-from hooktrace.domain.retention import expires_open_s
+from hooktrace.domain.retention import DAY_SECONDS, DefaultKeeping, Keeping, expires_open_s
 from hooktrace.endpoint_ports import EndpointKey, TrafficStore
 from hooktrace.ports import Chance, Clock, Ledger
 from hooktrace.usecases.brake import Brake, LaneName, is_limited
 from hooktrace.usecases.cached_projects import ProjectSource
-from hooktrace.usecases.delivery_jobs import Done, Job, PutBack
+from hooktrace.usecases.delivery_jobs import Done, Job, PutBack, Settled
 from hooktrace.usecases.endpoint_life import EndpointControl
 
 TIME_MARGIN_MS = 2_000
@@ -108,10 +108,17 @@ class OpenBatches:
             record = known.get(identifier) or self.unborn(task)
             keeping = keepings[task.project_id]
             batch.waiting[position] = Job(task, identifier, endpoint, record, keeping)
+            if task.attempt > 1 and identifier not in known and self._may_be_gone(task, keeping):
+                batch.answer(position, Settled(identifier, "its record has expired"))
         for position in out_of_time(batch, remaining_ms):
             why = "too little time is left in this run"
             batch.answer(position, PutBack(ids[position], why))
         return batch
+
+    def _may_be_gone(self, task: DeliverTaskV1, keeping: Keeping | None) -> bool:
+        """Whether a record may have expired: what had begun is not begun anew then."""
+        kept_ms = (keeping or DefaultKeeping()).retention_days * DAY_SECONDS * 1000
+        return self._clock.now_ms() >= ulid_ms(task.event_id) + kept_ms
 
     def _load_begun(
         self,
@@ -148,6 +155,7 @@ class OpenBatches:
             replay=task.replay,
             matched_by=task.matched_by,
             operation_id=task.operation,
+            by_hand=task.requested_by,
             expires_s=expires_open_s(ulid_ms(task.event_id), project),
         )
 

@@ -55,6 +55,7 @@ class ReplayItems:
             done = self._replays.once(
                 event,
                 payload,
+                requested_by=operation.requested_by,
                 operation=operation.id,
                 only_endpoint=operation.only_endpoint,
             )

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from hooktrace.domain.deliveries import DeliveryRecord, is_asked_by, next_number
 from hooktrace.domain.delivery_steps import retry_by_hand
 from hooktrace.domain.events import EventRecord, PlannedDelivery
-from hooktrace.domain.ids import DeliveryId, EventId
+from hooktrace.domain.ids import DeliveryId, EventId, ulid_ms
 from hooktrace.domain.messages import Task
 from hooktrace.domain.operations import Operation, OperationItem
 from hooktrace.domain.registry import Endpoint
+from hooktrace.domain.retention import Keeping, expires_open_s
 from hooktrace.ports import AttemptShelf, Chance, Clock, Failed, Ledger, Lost, TaskQueue, Write
 from hooktrace.registry_ports import EndpointReader
+from hooktrace.usecases.cached_projects import ProjectSource
 from hooktrace.usecases.match_events import deliver_task
 from hooktrace.usecases.whole_writes import check_all
 
@@ -29,6 +31,7 @@ class _Around:
     operation: Operation
     events: Mapping[EventId, EventRecord]
     endpoints: Mapping[str, Endpoint]
+    keeping: Keeping | None
 
 
 class RetryItems:
@@ -40,6 +43,7 @@ class RetryItems:
         ledger: Ledger,
         shelf: AttemptShelf,
         endpoints: EndpointReader,
+        projects: ProjectSource,
         queue: TaskQueue,
         clock: Clock,
         chance: Chance,
@@ -47,6 +51,7 @@ class RetryItems:
         self._ledger = ledger
         self._shelf = shelf
         self._endpoints = endpoints
+        self._projects = projects
         self._queue = queue
         self._clock = clock
         self._chance = chance
@@ -66,6 +71,7 @@ class RetryItems:
             operation,
             self._ledger.events({(project, record.event_id) for record in records.values()}),
             self._endpoints.get_endpoints(project, {r.endpoint_id for r in records.values()}),
+            self._projects.get_project(project),
         )
         results: dict[str, OperationItem] = {}
         open_items = list(items)
@@ -139,6 +145,7 @@ class RetryItems:
             forced=operation.force,
             now_ms=self._clock.now_ms(),
             token=self._chance.token(),
+            expires_s=expires_open_s(ulid_ms(record.event_id), around.keeping),
             operation=operation.id,
         )
         if after is None:

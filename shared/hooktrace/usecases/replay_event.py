@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from hooktrace.domain.errors import Conflict, NotFound, Unavailable
 from hooktrace.domain.events import PLAN_INLINE, EventRecord, Payload, PlannedDelivery
@@ -32,6 +34,13 @@ class Replayed:
     added: tuple[PlannedDelivery, ...]
 
 
+class _By(NamedTuple):
+    """Who asks for a round."""
+
+    key_id: str
+    operation: OperationId | None
+
+
 class ReplayEvent:
     """The use case behind `POST /v1/events/{id}/replay`; see `run`."""
 
@@ -56,13 +65,15 @@ class ReplayEvent:
         self._clock = clock
         self._chance = chance
 
-    def run(self, project: ProjectId, text: str) -> Replayed:
-        """Plans a new round of deliveries and sends it.
+    def run(self, project: ProjectId, text: str, key_id: str) -> Replayed:
+        """Plans a new round of deliveries, asked for by this key, and sends it.
 
         Parts, in this order: (1) pages of a long plan; (2) the event record, with today's report,
-        the longer plan and a `due` entry; (3) the deliver messages. A crash after 2: sweep finds
-        the entry within two minutes and sends what has not begun. Raises NotFound; Conflict while
-        the event is not matched yet, was rejected, or its data was expunged; Unavailable.
+        the longer plan and a `due` entry; (3) the deliver messages. A crash after 2, or a queue
+        that does not answer: sweep finds the entry within two minutes and sends what has not
+        begun. So that is no error: whoever tried again would plan one more round.
+        Raises NotFound; Conflict while the event is not matched yet, was rejected, or its data was
+        expunged; Unavailable.
         """
         for _ in range(ROUNDS):
             trace = self._traces.event(project, text)
@@ -75,7 +86,7 @@ class ReplayEvent:
                 raise Conflict("The data of this event was expunged.", code="data_expunged")
             if payload is None:
                 raise NotFound("The data of this event is not stored any more.")
-            if (done := self.once(event, payload)) is not None:
+            if (done := self.once(event, payload, requested_by=key_id)) is not None:
                 return done
         raise Unavailable("the event keeps changing")
 
@@ -84,36 +95,41 @@ class ReplayEvent:
         event: EventRecord,
         payload: Payload,
         *,
+        requested_by: str,
         operation: OperationId | None = None,
         only_endpoint: str | None = None,
     ) -> Replayed | None:
         """One try from the event as it was read; None when it has changed since.
 
-        The parts are those of `run`. `operation` is named by the planned deliveries that it adds;
-        `only_endpoint` leaves out all others.
+        The parts are those of `run`. The planned deliveries that it adds name `requested_by`, the
+        key that asks, and `operation`; `only_endpoint` leaves out all others.
         """
-        after, added = self._next_round(event, payload, operation, only_endpoint)
+        by = _By(requested_by, operation)
+        after, added = self._next_round(event, payload, by, only_endpoint)
         if isinstance(write_one(self._ledger, Write(after, event)), Lost):
             return None
         packed = payload.pack()
-        self._queue.send([(deliver_task(after, one, packed), 0) for one in added])
+        with suppress(Unavailable):
+            self._queue.send([(deliver_task(after, one, packed), 0) for one in added])
         return Replayed(after, added)
 
     def _next_round(
         self,
         event: EventRecord,
         payload: Payload,
-        operation: OperationId | None,
+        by: _By,
         only_endpoint: str | None,
     ) -> tuple[EventRecord, tuple[PlannedDelivery, ...]]:
         if is_reserved(event.type):
-            return self._again(event, operation, only_endpoint)
+            return self._again(event, by, only_endpoint)
         seen = FilterEvent(event.type, payload.headers, parse_value(payload.data))
         decision = self._sets.get(event.project_id).match(seen)
         before = list(planned(event, self._payloads))
         number = max((one.replay for one in before), default=-1) + 1
         added = tuple(
-            PlannedDelivery(EndpointId(ep), tuple(map(SubscriptionId, subs)), number, operation)
+            PlannedDelivery(
+                EndpointId(ep), tuple(map(SubscriptionId, subs)), number, by.operation, by.key_id
+            )
             for ep, subs in decision.matched
             if only_endpoint in {None, ep}
         )
@@ -128,12 +144,12 @@ class ReplayEvent:
         return (self._planned(after, before, added) if added else after), added
 
     def _again(
-        self, event: EventRecord, operation: OperationId | None, only_endpoint: str | None
+        self, event: EventRecord, by: _By, only_endpoint: str | None
     ) -> tuple[EventRecord, tuple[PlannedDelivery, ...]]:
         """An operational event matches no subscription: it goes to its own endpoints again."""
         before = list(planned(event, self._payloads))
         added = tuple(
-            replace(one, operation_id=operation)
+            replace(one, operation_id=by.operation, requested_by=by.key_id)
             for one in next_round(before, max(one.replay for one in before) + 1)
             if only_endpoint in {None, one.endpoint_id}
         )

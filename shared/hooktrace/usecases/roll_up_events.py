@@ -60,8 +60,9 @@ class RollUpEvents:
 
         One write for each event that changes, conditional on its version; the loser reads again.
         A crash before it is healed by the stream, which repeats the batch, and by the audit.
-        The write sets the expiry that belongs to the status. Deliveries that would go before or
-        after their event are first made to go with it: successes of a failure in a project that
+        The write sets the expiry that belongs to the status, or while an earlier round goes on that
+        of what is under way. Deliveries that would go before or after their event are first made to
+        go with it: successes of a failure in a project that
         keeps failures longer, and what ended before the project changed its retention.
         Raises Unavailable when the ledger does not answer, or did not take a write, after the
         other writes: the batch must be repeated.
@@ -99,14 +100,38 @@ class RollUpEvents:
         if status is None or status is event.status:
             return None
         now_ms, project = self._clock.now_ms(), self._projects.get_project(event.project_id)
+        goes_on = status in EVENT_ENDS and self._has_earlier_under_way(event)
         return replace(
             event,
             status=check_event(event.status, status),
             version=event.version + 1,
             updated_ms=now_ms,
-            expires_s=expires_event_s(event.accepted_ms, project, status, now_ms),
+            expires_s=expires_event_s(
+                event.accepted_ms,
+                project,
+                EventStatus.DELIVERING if goes_on else status,
+                now_ms,
+                stored_s=event.expires_s,
+            ),
             write_token=self._chance.token(),
         )
+
+    def _may_go_early(self, event: EventRecord) -> bool:
+        """Whether earlier rounds of the event may be kept otherwise than itself."""
+        has_rounds = event.plan_pages > 0 or event.plan[-1].replay > 0
+        return has_rounds and is_open_longer(self._projects.get_project(event.project_id))
+
+    def _has_earlier_under_way(self, event: EventRecord) -> bool:
+        """Whether a delivery of an earlier round goes on, whose event must not go before it."""
+        if not self._may_go_early(event):
+            return False
+        plans = planned(event, self._payloads)
+        while chunk := list(islice(plans, CHUNK)):
+            ids = [delivery_of(event, plan) for plan in chunk]
+            found = self._ledger.deliveries((event.project_id, one) for one in ids)
+            if any(_status(found.get(one)) not in DELIVERY_ENDS for one in ids):
+                return True
+        return False
 
     def keep(self, event: EventRecord) -> None:
         """What is over of an event that is under way is kept as long as that may last.
@@ -133,9 +158,7 @@ class RollUpEvents:
             if after is not None:
                 self.keep(event)
             return
-        has_rounds = event.plan_pages > 0 or event.plan[-1].replay > 0
-        earlier = has_rounds and is_open_longer(self._projects.get_project(event.project_id))
-        if earlier or any(_differ(one, event.expires_s) for one in expiries):
+        if self._may_go_early(event) or any(_differ(one, event.expires_s) for one in expiries):
             self._set_expiry(event)
 
     def _set_expiry(self, event: EventRecord) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from hooktrace.domain.deliveries import DeliveryRecord, next_number
 from hooktrace.domain.delivery_steps import cancel_by_hand, retry_by_hand
 from hooktrace.domain.errors import Conflict, NotFound, Unavailable
 from hooktrace.domain.events import PlannedDelivery
-from hooktrace.domain.ids import ProjectId
+from hooktrace.domain.ids import ProjectId, ulid_ms
 from hooktrace.domain.next_step import in_flight, of_delivery
+from hooktrace.domain.retention import expires_open_s
 from hooktrace.ports import Chance, Clock, Ledger, Lost, TaskQueue, Write
 from hooktrace.registry_ports import EndpointReader
+from hooktrace.usecases.cached_projects import ProjectSource
 from hooktrace.usecases.match_events import deliver_task
 from hooktrace.usecases.read_trace import ReadTrace
 from hooktrace.usecases.return_turns import ReturnTurns
@@ -30,6 +33,7 @@ class SteerDelivery:
         turns: ReturnTurns,
         ledger: Ledger,
         endpoints: EndpointReader,
+        projects: ProjectSource,
         queue: TaskQueue,
         clock: Clock,
         chance: Chance,
@@ -38,6 +42,7 @@ class SteerDelivery:
         self._turns = turns
         self._ledger = ledger
         self._endpoints = endpoints
+        self._projects = projects
         self._queue = queue
         self._clock = clock
         self._chance = chance
@@ -46,10 +51,13 @@ class SteerDelivery:
         """Asks for one attempt now; answers with the delivery as it stands then.
 
         Parts, in this order: (1) the record, `delivering` with the key id and an entry in `due`;
-        (2) the deliver message. A crash between them: sweep sends it within two minutes.
+        (2) the deliver message. A crash between them, or a store that does not answer at 2: sweep
+        sends it within two minutes, so that is no error (a second call would get a 409). The
+        record expires as what is under way does; its event does so with its roll-up.
         Raises NotFound; Conflict when an attempt is under way, the event's data was expunged, or
         the endpoint is deleted, or disabled and `force` was not given; Unavailable.
         """
+        keeping = self._projects.get_project(project)
 
         def decide(record: DeliveryRecord) -> DeliveryRecord:
             if record.expunged:
@@ -61,18 +69,24 @@ class SteerDelivery:
                 forced=force,
                 now_ms=self._clock.now_ms(),
                 token=self._chance.token(),
+                expires_s=expires_open_s(ulid_ms(record.event_id), keeping),
             )
             if after is None:
                 raise Conflict(_on_its_way(record), code="delivery_in_flight")
             return after
 
         record = self._change(project, text, decide)
-        event = self._ledger.events([(project, record.event_id)]).get(record.event_id)
+        with suppress(Unavailable):
+            self._send(record)
+        return record
+
+    def _send(self, record: DeliveryRecord) -> None:
+        ref = (record.project_id, record.event_id)
+        event = self._ledger.events([ref]).get(record.event_id)
         if event is None:
             raise NotFound
         plan = PlannedDelivery(record.endpoint_id, record.matched_by, record.replay)
         self._queue.send([(deliver_task(event, plan, event.packed, next_number(record)), 0)])
-        return record
 
     def cancel(self, project: ProjectId, text: str, key_id: str) -> DeliveryRecord:
         """No further attempt; one in flight ends and is recorded.

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from hooktrace.adapters.archive import BucketLargePayloads, expired, stretch_of
+from hooktrace.adapters.archive import expired, stretch_of
 from hooktrace.adapters.items import Item
+from hooktrace.adapters.large_payloads import BucketLargePayloads
 from hooktrace.adapters.memory.table import MemoryBlobs
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.events import EventRecord

@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from hooktrace.adapters.items import Item, unpack_rows
+from hooktrace.adapters.tables import Page
 from hooktrace.domain.attempts import AttemptOutcome, OutgoingRequest
 from hooktrace.domain.errors import Conflict, InvalidInput, NotFound, Unavailable
 from hooktrace.domain.events import EventRecord
 from hooktrace.domain.ids import KeyId, ProjectId
 from hooktrace.domain.registry import Endpoint
 from hooktrace.domain.states import DeliveryStatus, EventStatus
+from hooktrace.ports import Write
 from tests.fakes import WorkerDied, answer
 from tests.unit.listing.room import Room
 from tests.world import World
@@ -105,6 +107,38 @@ def test_nothing_of_the_data_is_left_and_the_trace_is(world: World, data: bytes)
     outcomes = [(one.outcome, one.status, one.response_body) for one in delivery.attempts]
     assert outcomes == [("http_error", 500, ""), ("success", 200, "")]
     assert delivery.attempts[0].response_bytes == before.deliveries[0].attempts[0].response_bytes
+
+
+@pytest.mark.parametrize("page", [7, 1_000], ids=["1 MB", "limit"])
+def test_every_answer_on_the_shelf_is_expunged_however_many(
+    world: World, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    """DynamoDB ends a page where it likes, at 1 MB of answers for one."""
+    endpoint = world.endpoint(retry_schedule=())
+    world.sender.script[endpoint.url] = [quoting]
+    world.subscription(endpoint)
+    event = world.ingest(DATA)
+    world.run()
+    (record,) = world.trace(event).deliveries
+    (attempt,) = record.attempts
+    numbers = range(1, 1_204)
+    world.ledger.shelve(record, [replace(attempt, number=one) for one in numbers])
+    last = replace(attempt, number=1_204)
+    longer = replace(record, attempts=(last,), attempts_total=1_204, version=record.version + 1)
+    world.ledger.write([Write(longer, record)])
+    whole = world.table.range
+
+    def short(*where: Any, limit: int, **how: Any) -> Page:
+        return whole(*where, limit=min(limit, page), **how)
+
+    monkeypatch.setattr(world.table, "range", short)
+    assert len(quoted(world)) > 1_204
+    expunge(world, event)
+    assert quoted(world) == []
+    shelved = world.ledger.shelved(longer, limit=2_000)
+    assert [one.number for one in shelved] == list(numbers)
+    some = world.ledger.shelved(longer, limit=10, before=500)
+    assert [one.number for one in some] == list(range(490, 500))
 
 
 def test_the_same_call_again_has_the_same_answer(world: World) -> None:
@@ -239,7 +273,7 @@ def test_retry_and_replay_are_refused_and_lists_still_show_it(world: World, room
         world.steering().retry(project, world.trace(event).deliveries[0].id, KEY, force=True)
     assert refused.value.code == "data_expunged"
     with pytest.raises(Conflict) as refused:
-        world.replaying().run(project, event.id)
+        world.replaying().run(project, event.id, KEY)
     assert refused.value.code == "data_expunged"
     assert len(world.sender.requests) == 1
 

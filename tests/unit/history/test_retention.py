@@ -254,7 +254,7 @@ def test_a_replay_in_the_last_hour_is_under_way_like_any_other_like_fc_64() -> N
     bad = world.endpoint("http://127.0.0.1:9/bad", retry_schedule=(DAY,))
     world.sender.script[bad.url] = [500, 200]
     world.subscription(bad)
-    world.replaying().run(ProjectId(event.project_id), event.id)
+    world.replaying().run(ProjectId(event.project_id), event.id, KEY)
     run_and_expire(world, 0.5)
     first, *_ = world.trace(event).deliveries
     assert (first.replay, first.status) == (0, DeliveryStatus.SUCCEEDED)
@@ -342,7 +342,7 @@ _retry = _acts(
     )
 )
 _replay = _acts(
-    lambda world, event, _: world.replaying().run(ProjectId(event.project_id), event.id)
+    lambda world, event, _: world.replaying().run(ProjectId(event.project_id), event.id, KEY)
 )
 _expunge = _acts(
     lambda world, event, _: world.expunging().run(ProjectId(event.project_id), event.id, KEY)

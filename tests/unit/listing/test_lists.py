@@ -230,3 +230,15 @@ def test_fc_51_a_page_is_cut_before_it_is_larger_than_an_answer_may_be(
     assert all(len(json.dumps(json.dumps(page.json))) < 6_000_000 for page in pages)
     ids = [identifier for page in pages for identifier in page.ids]
     assert len(ids) == len(set(ids)) == len(made)
+
+
+def test_a_delivery_says_when_its_event_was_accepted(world: World, room: Room) -> None:
+    world.subscription(world.endpoint())
+    event = world.ingest()
+    world.clock.advance(5)
+    world.run()
+    (shown,) = room.get(DELIVERIES).json["items"]
+    (of_trace,) = room.get(f"{EVENTS}/{event.id}").json["deliveries"]
+    (listed,) = room.get(EVENTS).json["items"]
+    assert shown["accepted_at"] == of_trace["accepted_at"] == listed["accepted_at"]
+    assert shown["updated_at"] > shown["accepted_at"]

@@ -181,6 +181,7 @@ def _steering(registry: Registry, clock: Any) -> SteerDelivery:
         turns=ReturnTurns(traffic=TableTraffic(table), clock=clock, chance=SystemChance()),
         ledger=ledger,
         endpoints=registry.endpoints,
+        projects=registry.projects,
         queue=MemoryQueue(clock),
         clock=clock,
         chance=SystemChance(),

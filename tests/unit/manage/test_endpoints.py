@@ -137,6 +137,7 @@ def test_an_endpoint_is_made_and_read_but_its_secret_is_shown_once(room: Room) -
         "metadata": {},
         "signatures": ["v1"],
         "public_keys": [],
+        "secrets": [{"expires_at": None}],
         "created_at": made.json["created_at"],
         "updated_at": made.json["updated_at"],
     }

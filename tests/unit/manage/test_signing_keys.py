@@ -193,3 +193,65 @@ def test_a_key_that_is_none_is_told_what_one_is(
     answer = room.call("POST", "/v1/endpoints", {"url": URL} | given)
     fault = {"pointer": pointer, "code": "invalid_secret", "message": expected}
     assert (answer.status, answer.json["errors"]) == (400, [fault])
+
+
+def expiries(room: Room, endpoint: dict[str, Any]) -> list[str | None]:
+    shown = room.call("GET", f"/v1/endpoints/{endpoint['id']}")
+    assert "whsec_" not in (shown.text or "")
+    return [secret["expires_at"] for secret in shown.json["secrets"]]
+
+
+def test_a_leaked_secret_ends_at_once_also_one_that_an_earlier_rotation_retires(room: Room) -> None:
+    made = room.endpoint()
+    assert expiries(room, made) == [None]
+    for _ in range(4):
+        rotated = rotate(room, made)
+    assert len(signing(room, made["id"])) == 5
+    until = rotated["previous_secret_expires_at"]
+    shown = expiries(room, made)
+    assert (shown[0], shown[1], len(shown), shown.count(None)) == (None, until, 5, 1)
+    last = rotate(room, made, {"overlap_seconds": 0})
+    assert signing(room, made["id"]) == [last["secret"]]
+    assert (last["previous_secret_expires_at"], expiries(room, made)) == (None, [None])
+
+
+def test_a_rotation_says_for_how_long_those_before_sign(room: Room) -> None:
+    made = room.endpoint()
+    first = rotate(room, made, {"overlap_seconds": 604_800})
+    now_ms = room.stored(made["id"]).updated_ms
+    assert signing(room, made["id"], now_ms + 7 * DAY_MS - 1) == [first["secret"], made["secret"]]
+    second = rotate(room, made)  # what was promised stands
+    both = [second["secret"], made["secret"]]
+    assert signing(room, made["id"], now_ms + 2 * DAY_MS) == both
+    third = rotate(room, made, {"overlap_seconds": 60})
+    now_ms = room.stored(made["id"]).updated_ms
+    assert len(signing(room, made["id"], now_ms + 59_999)) == 4
+    assert signing(room, made["id"], now_ms + 60_000) == [third["secret"]]
+
+
+def test_an_overlap_for_one_scheme_leaves_the_other_alone(room: Room) -> None:
+    made = room.endpoint(signatures=["v1", "v1a"])
+    rotate(room, made)
+    rotate(room, made, {"secret": OTHER_SECRET, "overlap_seconds": 0})
+    assert len(expiries(room, made)) == 1
+    shown = room.call("GET", f"/v1/endpoints/{made['id']}").json["public_keys"]
+    assert [one["expires_at"] is None for one in shown] == [True, False]
+
+
+@pytest.mark.parametrize("seconds", [-1, 604_801, 1.5, "60", True])
+def test_an_overlap_is_within_seven_days(room: Room, seconds: Any) -> None:
+    path = f"/v1/endpoints/{room.endpoint()['id']}/rotate-secret"
+    refused = room.call("POST", path, {"overlap_seconds": seconds})
+    assert (refused.status, refused.json["code"]) == (400, "invalid_field")
+
+
+def test_who_has_rotated_too_often_is_told_until_when(room: Room) -> None:
+    made = room.endpoint()
+    rotated = rotate(room, made)
+    until = rotated["previous_secret_expires_at"]
+    for _ in range(3):
+        room.clock.ms += 60_000
+        rotate(room, made)
+    refused = room.call("POST", f"/v1/endpoints/{made['id']}/rotate-secret")
+    assert refused.json["code"] == "too_many_secrets"
+    assert until in refused.json["detail"]

@@ -77,6 +77,9 @@ def test_what_needs_attention_is_told_and_successes_are_not() -> None:
     failed = next(one for one in told(world) if one.kind == "delivery.failed")
     assert failed.detail["endpoint_id"] == bad.id
     assert failed.detail["reason"] == "attempts_exhausted"
+    assert (failed.detail["outcome"], failed.detail["response_status"]) == ("http_error", 500)
+    recovered = next(one for one in told(world) if one.kind == "delivery.recovered")
+    assert (recovered.detail["outcome"], recovered.detail["response_status"]) == ("success", 200)
     text = json.dumps([one.detail for one in told(world)])
     assert "whsec_" not in text
     assert '"a": 1' not in text
@@ -108,3 +111,15 @@ def test_a_bus_that_refuses_for_good_is_unavailable_and_not_silent() -> None:
     with pytest.raises(Unavailable):
         bus_on(client).publish(notifications(3, 3))
     assert len(client.calls) == 5
+
+
+def test_a_delivery_that_came_to_no_attempt_is_told_without_an_outcome() -> None:
+    world = World()
+    world.subscription(world.endpoint())
+    world.ingest()
+    world.match_once()
+    world.clock.advance(31 * 86_400)
+    world.deliver_once()
+    (failed,) = [one for one in told(world) if one.kind == "delivery.failed"]
+    assert failed.detail["reason"] == "retention_over"
+    assert {"outcome", "response_status", "attempts"} & set(failed.detail) == set()

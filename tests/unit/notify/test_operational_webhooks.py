@@ -21,6 +21,7 @@ from hooktrace.domain.retry import DEFAULT_SCHEDULE
 from hooktrace.domain.states import DeliveryStatus, EventStatus
 from hooktrace.usecases.cached_projects import CachedProjects
 from tests.fakes import WorkerDied
+from tests.unit.history.test_retention import KEY
 from tests.world import World
 
 OPS = "http://127.0.0.1:9/ops"
@@ -308,7 +309,7 @@ def test_an_operational_event_has_a_trace_and_can_be_replayed(world: World) -> N
     assert again is not None
     world.change(again, state="enabled", disabled_reason=None, disabled_ms=None)
     world.sender.script[OPS] = [200]
-    replay = world.replaying().run(ProjectId(told.project_id), told.id)
+    replay = world.replaying().run(ProjectId(told.project_id), told.id, KEY)
     assert [(one.endpoint_id, one.replay) for one in replay.added] == [(ops.id, 1)]
     drive(world)
     assert world.trace(told).event.status is EventStatus.SUCCEEDED

@@ -47,6 +47,8 @@ def _told() -> list[Notification | None]:
             endpoint_id=ENDPOINT,
             attempts=attempts,
             reason=reason,
+            outcome="http_error" if attempts > 2 else None,
+            response_status=503 if attempts > 2 else None,
         )
         for status, attempts, reason in (
             ("failed", 3, "attempts_exhausted"),

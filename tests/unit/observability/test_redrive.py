@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hooktrace.adapters.archive import BY_TTL
+from hooktrace.adapters.large_payloads import BY_TTL
 from hooktrace.domain.states import DeliveryStatus, EventStatus
 from tests.whole_api import WholeApi
 from tests.world import World

@@ -73,7 +73,8 @@ def test_what_was_discarded_finds_todays_subscription(world: World) -> None:
         assert trace.event.status == "succeeded"
         (delivery,) = trace.deliveries
         assert delivery.operation_id == operation.id
-        assert delivery.attempts[0].trigger == "automatic"
+        first = delivery.attempts[0]
+        assert (first.trigger, first.requested_by) == ("manual", KEY)
     assert world.trace(taken).event.plan_total == 1
     assert len(world.sender.requests) == 131
 
@@ -140,7 +141,7 @@ def test_an_event_that_somebody_else_replayed_meanwhile_is_left_alone(world: Wor
     def meanwhile(_: Sequence[Put | Change]) -> None:
         if world.desk().get(project(world), operation.id).counted:
             world.table.after_write = lambda _: None
-            world.replaying().run(project(world), events[0].id)
+            world.replaying().run(project(world), events[0].id, KEY)
 
     world.table.after_write = meanwhile
     finished(world, operation)

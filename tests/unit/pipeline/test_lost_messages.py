@@ -13,6 +13,7 @@ from hooktrace.domain.messages import encode
 from hooktrace.domain.registry import RateLimit
 from hooktrace.domain.states import DELIVERY_ENDS, DeliveryStatus, EventStatus
 from hooktrace.usecases.ingest_events import match_task
+from tests.unit.history.test_retention import KEY
 from tests.world import World
 
 PLAN_IN_PAGES = 60
@@ -39,7 +40,7 @@ def test_an_earlier_round_ends_although_a_replay_has_ended_like_fc_03c(
     assert (first.status, first.waiting_for) == (DeliveryStatus.PENDING, "rate_limit")
     world.deliver_queue.messages.clear()  # lost
     limited = world.change(limited, rate_limit=None)
-    world.replaying().run(ProjectId(event.project_id), event.id)
+    world.replaying().run(ProjectId(event.project_id), event.id, KEY)
     world.run()
     assert world.trace(event).event.status is EventStatus.SUCCEEDED
     world.run_for(400, step=20)
@@ -95,7 +96,7 @@ def test_a_dead_match_message_without_a_record_makes_the_trace_like_fc_60(
     assert trace.payload.data == b'{"a":"%s"}' % plain
     assert world.match_queue.dead == []
     world.subscription(world.endpoint())
-    world.replaying().run(ProjectId(event.project_id), event.id)
+    world.replaying().run(ProjectId(event.project_id), event.id, KEY)
     world.run()
     assert world.trace(event).event.status is EventStatus.SUCCEEDED
 
@@ -146,7 +147,7 @@ def test_every_delivery_of_a_replayed_event_ends_like_fc_42(world: World) -> Non
     event = world.ingest()
     world.match_once()
     for _ in range(3):
-        world.replaying().run(ProjectId(event.project_id), event.id)
+        world.replaying().run(ProjectId(event.project_id), event.id, KEY)
     last = world.deliver_queue.messages.pop()
     world.deliver_queue.messages.clear()
     world.deliver_queue.put(last.body)

@@ -39,6 +39,7 @@ ROTTEN_DELIVERIES: dict[str, dict[str, Any]] = {
     "subscriptions that are numbers": {"matched_by": [1]},
     "subscriptions that are a text": {"matched_by": "sub_"},
     "an operation that is no id": {"operation": {}},
+    "a key that is a list": {"requested_by": [1]},
     "more replays than an id has room for": {"replay": 10**6},
 }
 
