@@ -63,7 +63,9 @@ class HooktraceStack(cdk.Stack):
         ingest = self._api_room(
             "ingest", match_url | waiters | {"MAX_BODY_BYTES": str(settings.max_body_bytes)}
         )
-        match = self._room("match", MATCH_TIMEOUT_SECONDS, deliver_url, holds_subscriptions)
+        match = self._room(
+            "match", MATCH_TIMEOUT_SECONDS, match_url | deliver_url, holds_subscriptions
+        )
         deliver = self._room(
             "deliver", settings.deliver_timeout_seconds, lanes | loopback | sealing | extra_ca
         )
