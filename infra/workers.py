@@ -15,8 +15,7 @@ from infra.function import Room
 from infra.queues import Queues
 from infra.storage import Storage
 
-STREAM_RETRIES = 5
-STREAM_RECORD_AGE = cdk.Duration.hours(6)
+STREAM_RECORD_AGE = cdk.Duration.hours(20)
 STREAM_FILTER = {
     "eventName": ["INSERT", "MODIFY"],
     "dynamodb": {"Keys": {"SK": {"S": [{"prefix": f"{kind}#"} for kind in "EDHO"]}}},
@@ -26,7 +25,6 @@ EXPIRED_FILTER = {
     "userIdentity": {"type": ["Service"], "principalId": ["dynamodb.amazonaws.com"]},
     "dynamodb": {"Keys": {"SK": {"S": [{"prefix": f"{kind}#"} for kind in "EDBA"]}}},
 }
-ARCHIVE_RECORD_AGE = cdk.Duration.hours(20)
 ARCHIVE_WINDOW = cdk.Duration.minutes(5)
 
 
@@ -81,14 +79,17 @@ class Workers(Construct):
         mapping.node.add_dependency(room.role)
 
     def _read_changes(self, storage: Storage, failures: sqs.Queue, notify: Room) -> None:
-        """Only what was put or changed: TTL removals are REMOVE records, so they never arrive."""
+        """Only what was put or changed: TTL removals are REMOVE records, so they never arrive.
+
+        A batch fails only while a store, a queue or the bus does not answer. It is tried again
+        for as long as leaves four hours of the stream's day to send it again by hand.
+        """
         self._read_stream(
             "Stream",
             storage,
             notify,
             failures,
             batch_size=100,
-            retry_attempts=STREAM_RETRIES,
             max_record_age=STREAM_RECORD_AGE,
             filters=[{"pattern": json.dumps(STREAM_FILTER)}],
         )
@@ -103,7 +104,7 @@ class Workers(Construct):
             failures,
             batch_size=1_000,
             max_batching_window=ARCHIVE_WINDOW,
-            max_record_age=ARCHIVE_RECORD_AGE,
+            max_record_age=STREAM_RECORD_AGE,
             filters=[{"pattern": json.dumps(EXPIRED_FILTER)}],
         )
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import islice
 
 from hooktrace.domain.deliveries import DeliveryRecord
+from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import DeliveryId, EventId, ProjectId, bare, delivery_id
 from hooktrace.domain.retention import expires_event_s, is_open_longer
@@ -62,13 +63,14 @@ class RollUpEvents:
         The write sets the expiry that belongs to the status. Deliveries that would go before or
         after their event are first made to go with it: successes of a failure in a project that
         keeps failures longer, and what ended before the project changed its retention.
-        Raises Unavailable when the ledger does not answer: the batch must be repeated.
+        Raises Unavailable when the ledger does not answer, or events keep changing: the batch must
+        be repeated. What changed is done; the stream tells of it again.
         """
         open_refs = list(dict.fromkeys(refs))
         changed: list[EventRecord] = []
         for _ in range(ROUNDS):
             if not open_refs:
-                break
+                return changed
             events = self._ledger.events(open_refs)
             expiries: Expiries = {}
             statuses = self._statuses(list(events.values()), expiries)
@@ -87,6 +89,8 @@ class RollUpEvents:
                     open_refs.append((write.after.project_id, write.after.id))
                 else:
                     changed.append(write.after)
+        if open_refs:
+            raise Unavailable(f"{len(open_refs)} events keep changing")
         return changed
 
     def _after(self, event: EventRecord, status: EventStatus | None) -> EventRecord | None:
