@@ -26,7 +26,7 @@ from typing import Any
 
 import boto3
 import httpx
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
 Call = Callable[[str, str], tuple[int, Mapping[str, Any]]]
 """(method, path with query) -> (status, document)."""
@@ -190,6 +190,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             found = boto3.client("cloudformation").describe_stacks(StackName=arguments.stack)
             outputs = {o["OutputKey"]: o["OutputValue"] for o in found["Stacks"][0]["Outputs"]}
             counts = redrive_queue(arguments.name, outputs, _client, dry_run=arguments.dry_run)
+    except (NoRegionError, NoCredentialsError) as error:
+        print(
+            f"redrive: {error} For the local stack, see docs/local-stack.md#tools.", file=sys.stderr
+        )
+        return 2
     except (CannotRedrive, ClientError, BotoCoreError, httpx.HTTPError) as error:
         print(f"redrive: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -214,6 +219,11 @@ def _api(url: str, key: str) -> Call:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """`--since -24h` is as good as `--since=-24h`: argparse alone takes `-24h` for an option."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    if "--since" in given[:-1]:
+        place = given.index("--since")
+        given[place : place + 2] = [f"--since={given[place + 1]}"]
     parser = argparse.ArgumentParser(prog="python -m tools.redrive", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     kinds = parser.add_subparsers(dest="what", required=True)
@@ -226,7 +236,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     queue.add_argument("--stack", default=os.environ.get("HOOKTRACE_STACK", "Hooktrace"))
     for one in (traces, queue):
         one.add_argument("--dry-run", action="store_true", help="only say how many there are")
-    return parser.parse_args(argv)
+    return parser.parse_args(given)
 
 
 if __name__ == "__main__":
