@@ -213,7 +213,7 @@ def _report(stack: LocalStack, state: State | None) -> None:
 
 
 def _stop(stack: LocalStack) -> None:
-    """Says what it does: the emulator ends its workers one by one, which may take seconds."""
+    """Says what it does: to end all programs may take seconds."""
     if stack.runs():
         print(f"stopping the stack on port {stack.port}", flush=True)
     stack.down()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
+import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +17,7 @@ from tools import archived, local_stack, redrive
 from tools.break_it.__main__ import told
 from tools.break_it.workbench import Workbench
 from tools.demo.stack import Stack
-from tools.emulator import free_port
+from tools.emulator import free_port, remove_later
 
 STATE = {
     "api_url": "http://127.0.0.1:4766/_aws/execute-api/abc/",
@@ -104,3 +107,29 @@ def test_status_names_the_stacks_of_other_ports_and_fails_when_there_is_none_her
     assert f"nothing runs on port {port}" in shown
     assert "a stack runs on port 4766: HOOKTRACE_PORT=4766 make status" in shown
     assert "4900" not in shown
+
+
+def test_a_folder_is_gone_at_once_and_its_content_soon(tmp_path: Path) -> None:
+    folder = tmp_path / "4823"
+    (folder / "tmp" / "code").mkdir(parents=True)
+    (folder / "tmp" / "code" / "handler.py").write_text("")
+    remove_later(folder)
+    remove_later(folder)
+    assert not folder.exists()
+    deadline = time.monotonic() + 20
+    while list(tmp_path.iterdir()) and time.monotonic() < deadline:
+        os.sched_yield()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stopping_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    port = free_port()
+    asked = argparse.Namespace(command="down", port=port, all=False, enforce_roles=False)
+    local_stack.run(asked)
+    assert capsys.readouterr().out == f"nothing runs on port {port}\n"
+    stack: Any = SimpleNamespace(port=port, runs=lambda: True, down=lambda: None)
+    local_stack._stop(stack)
+    assert capsys.readouterr().out.splitlines() == [
+        f"stopping the stack on port {port}",
+        f"nothing runs on port {port}",
+    ]
