@@ -40,7 +40,7 @@ ASSUMED = {
     "invocation_cpu_ms": 1.0,
     "stream_batch": 10.0,
 }
-MEMORY_GB = {"ingest": 0.5, "match": 0.25, "deliver": 0.25, "notify": 0.25}
+MEMORY_GB = {"ingest": 0.5, "match": 0.5, "deliver": 0.25, "notify": 0.25}
 
 
 @dataclass(frozen=True, slots=True)

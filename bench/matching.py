@@ -2,6 +2,8 @@
 
     python bench/matching.py
 
+What it takes of memory is measured by `bench/matching_memory.py`.
+
 Prints the time of a match with equality clauses (3 matches), of one where filters have range
 clauses only, and of a cold load from a snapshot. Times are the best of several rounds of process
 CPU time, so that other work on the machine counts little.
@@ -29,10 +31,10 @@ TYPES = [f"order.kind{number}" for number in range(40)]
 BUDGETS_MS = {"equality, 3 matches": 0.1, "range clauses only": 10.0, "cold load": 150.0}
 
 
-def equality_rows(count: int) -> list[MatchRow]:
+def equality_rows(count: int, first: int = 0) -> list[MatchRow]:
     """Subscriptions on a tenant's id, half of them with a second clause."""
     rows = []
-    for number in range(count):
+    for number in range(first, count):
         wanted: dict[str, object] = {"tenant": f"tenant-{number // 120}"}
         if number % 2:
             wanted["total"] = {"$gte": number % 500}

@@ -17,7 +17,13 @@ STORE = "dynamodb:BatchWriteItem"
 WRITE = (*GET, INSERT, UPDATE)
 CHECK, DELETE, PUT = "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem"
 
-CONSUME = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
+# What must come back is made visible again by the room itself.
+CONSUME = (
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:ReceiveMessage",
+)
 DRAIN = ("sqs:DeleteMessage", "sqs:ReceiveMessage")
 SEND = ("sqs:SendMessage",)
 # The CDK grants these for the queue that a stream mapping's failures go to.
@@ -91,10 +97,14 @@ class Permissions:
         )
 
 
+# As in AWS's managed policy AWSLambdaVPCAccessExecutionRole.
 IN_VPC = (
+    "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
     "ec2:DeleteNetworkInterface",
     "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
 )
 FORGET = ("lambda:InvokeFunction",)
 # What comes on top with the setting `trace_cache`: query runs in a VPC, the others call it.

@@ -50,6 +50,12 @@ class Settings(BaseModel):
     max_waiters: int = Field(
         default=20, ge=0, le=100, description="calls of a project that may wait at once"
     )
+    matching_memory_mb: int = Field(
+        default=512,
+        ge=256,
+        le=10_240,
+        description="memory of match, sweep and operate, which hold a project's subscriptions",
+    )
     deliver_timeout_seconds: int = Field(default=60, ge=35, le=900)
     visibility_multiplier: int = Field(
         default=6, ge=1, description="queue visibility over function timeout; AWS advises six"

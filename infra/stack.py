@@ -59,28 +59,41 @@ class HooktraceStack(cdk.Stack):
         statistics = {"STATISTICS": "true" if settings.statistics else "false"}
         extra_ca = {"EXTRA_CA_FILE": settings.extra_ca_file} if settings.extra_ca_file else {}
 
+        holds_subscriptions = settings.matching_memory_mb
         waiters = {"MAX_WAITERS": str(settings.max_waiters)}
         ingest = self._api_room(
             "ingest", match_url | waiters | {"MAX_BODY_BYTES": str(settings.max_body_bytes)}
         )
-        match = self._room("match", MATCH_TIMEOUT_SECONDS, lanes)
+        match = self._room(
+            "match", MATCH_TIMEOUT_SECONDS, match_url | deliver_url, holds_subscriptions
+        )
         deliver = self._room(
             "deliver", settings.deliver_timeout_seconds, lanes | loopback | sealing | extra_ca
         )
         notify = self._room(
             "notify", 30, deliver_url | statistics | bodies | {"BUS_NAME": bus.bus.event_bus_name}
         )
-        sweep = self._room("sweep", 55, match_url | lanes | operate_url | dead_letters | audit)
+        sweep = self._room(
+            "sweep",
+            55,
+            match_url | deliver_url | operate_url | dead_letters | audit,
+            holds_subscriptions,
+        )
         cache = TraceCache(self, "TraceCache", settings=settings) if settings.trace_cache else None
         cached = {"TRACE_CACHE_URL": cache.url} if cache else {}
         query = self._api_room(
             "query", statistics | waiters | cached, cache.network if cache else None
         )
-        manage = self._api_room("manage", match_url | lanes | operate_url | loopback | sealing)
+        manage = self._api_room("manage", deliver_url | operate_url | loopback | sealing)
         for room in (manage, notify) if cache else ():
             room.may_have_forgotten(query)
         pace = {"OPERATE_ITEMS_PER_SECOND": str(settings.operation_items_per_second)}
-        operate = self._room("operate", OPERATE_TIMEOUT_SECONDS, lanes | operate_url | pace)
+        operate = self._room(
+            "operate",
+            OPERATE_TIMEOUT_SECONDS,
+            deliver_url | operate_url | pace,
+            holds_subscriptions,
+        )
         archive = self._archive_room(storage)
 
         api = Api(
@@ -124,12 +137,15 @@ class HooktraceStack(cdk.Stack):
         environment = {"ARCHIVE_BUCKET": storage.archive.bucket_name, "ARCHIVE_DATA": with_data}
         return self._room("archive", ARCHIVE_TIMEOUT_SECONDS, environment)
 
-    def _room(self, name: str, timeout_seconds: int, environment: dict[str, str]) -> Room:
+    def _room(
+        self, name: str, timeout_seconds: int, environment: dict[str, str], memory_mb: int = 256
+    ) -> Room:
         return Room(
             self,
             name,
             around=self._around,
             timeout_seconds=timeout_seconds,
+            memory_mb=memory_mb,
             environment=environment,
         )
 

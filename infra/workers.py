@@ -15,8 +15,7 @@ from infra.function import Room
 from infra.queues import Queues
 from infra.storage import Storage
 
-STREAM_RETRIES = 5
-STREAM_RECORD_AGE = cdk.Duration.hours(6)
+STREAM_RECORD_AGE = cdk.Duration.hours(20)
 STREAM_FILTER = {
     "eventName": ["INSERT", "MODIFY"],
     "dynamodb": {"Keys": {"SK": {"S": [{"prefix": f"{kind}#"} for kind in "EDHO"]}}},
@@ -32,7 +31,6 @@ EXPIRED_FILTER = {
     "userIdentity": BY_TTL,
     "dynamodb": {"Keys": {"SK": {"S": [{"prefix": f"{kind}#"} for kind in "EDBA"]}}},
 }
-ARCHIVE_RECORD_AGE = cdk.Duration.hours(20)
 ARCHIVE_WINDOW = cdk.Duration.minutes(5)
 
 
@@ -90,7 +88,11 @@ class Workers(Construct):
         self, storage: Storage, failures: sqs.Queue, notify: Room, *, with_bodies: bool
     ) -> None:
         """Only what was put or changed. Of what TTL removes, only events whose body is in S3, and
-        only where no archive sees to it: each pattern lets in what it names."""
+        only where no archive sees to it: each pattern lets in what it names.
+
+        A batch fails only while a store, a queue or the bus does not answer. It is tried again
+        for as long as leaves four hours of the stream's day to send it again by hand.
+        """
         patterns = [STREAM_FILTER, LARGE_FILTER] if with_bodies else [STREAM_FILTER]
         self._read_stream(
             "Stream",
@@ -98,7 +100,6 @@ class Workers(Construct):
             notify,
             failures,
             batch_size=100,
-            retry_attempts=STREAM_RETRIES,
             max_record_age=STREAM_RECORD_AGE,
             filters=[{"pattern": json.dumps(pattern)} for pattern in patterns],
         )
@@ -113,7 +114,7 @@ class Workers(Construct):
             failures,
             batch_size=1_000,
             max_batching_window=ARCHIVE_WINDOW,
-            max_record_age=ARCHIVE_RECORD_AGE,
+            max_record_age=STREAM_RECORD_AGE,
             filters=[{"pattern": json.dumps(EXPIRED_FILTER)}],
         )
 

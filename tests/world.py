@@ -453,7 +453,9 @@ class World:
         answers = run([task for _, task in batch.tasks])
         by_id = {m.id: m for m in taken}
         for (message_id, _), one in zip(batch.tasks, answers, strict=True):
-            if not isinstance(one, back):
+            if isinstance(one, back):
+                queue.put_back(by_id[message_id])
+            else:
                 queue.done(by_id[message_id])
         return list(answers)
 

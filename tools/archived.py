@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
 from hooktrace.domain.archive import folder
 from hooktrace.domain.ids import EventId, ProjectId, is_id, parse_event_id
@@ -111,6 +111,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         bucket = arguments.bucket or _bucket(arguments.stack)
         found = verb(boto3.client("s3"), bucket, ProjectId(arguments.project), event)
+    except (NoRegionError, NoCredentialsError) as error:
+        return _say(f"{error} For the local stack, see docs/local-stack.md#tools.")
     except (NotThere, ClientError, BotoCoreError) as error:
         return _say(str(error))
     print(json.dumps(found, indent=2))

@@ -6,8 +6,8 @@ Several run side by side. Each has its folder `.local/<port>/`; nothing is share
 from __future__ import annotations
 
 import os
-import shutil
 import socket
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -20,6 +20,7 @@ from tools.setup import EMULATOR_VENV, ROOT
 MAIN = ROOT / "tools" / "ministack_main.py"
 START_SECONDS = 30
 REGION = "us-east-1"
+_removers: list[subprocess.Popen[bytes]] = []  # dropped while they run, they would warn
 ACCOUNT = "000000000000"
 
 
@@ -62,7 +63,7 @@ class Emulator:
                 " choose one with HOOKTRACE_PORT=<port>"
             )
         temporary = self.folder / "tmp"
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_later(self.folder)
         temporary.mkdir(parents=True)
         command: list[str | Path] = [EMULATOR_VENV / "bin" / "python", MAIN]
         environment = _environment(self.port, temporary)
@@ -76,9 +77,13 @@ class Emulator:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """Stops it and removes its folder: workers leave their unpacked code behind."""
+        """Stops it and removes its folder: workers leave their unpacked code behind.
+
+        Some 600 files for each worker that ran: removing them can take longer than a minute, and
+        nobody need wait for it.
+        """
         self.process.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_later(self.folder)
 
     def _healthy(self) -> bool:
         try:
@@ -127,6 +132,23 @@ def client_environment(endpoint_url: str) -> dict[str, str]:
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
     }
+
+
+def remove_later(folder: Path) -> None:
+    """The folder is gone at once; its content is removed by a process that outlives this one."""
+    aside = folder.with_name(f"removed-{folder.name}-{os.getpid()}-{time.monotonic_ns()}")
+    try:
+        folder.rename(aside)
+    except FileNotFoundError:
+        return
+    remover = subprocess.Popen(
+        ["/bin/rm", "-rf", str(aside)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    _removers.append(remover)
 
 
 def free_port() -> int:

@@ -112,6 +112,10 @@ class LocalStack:
         self._emulator.stop()
         self.state_file.unlink(missing_ok=True)
 
+    def runs(self) -> bool:
+        """Whether any part of it runs, also what a start that failed left behind."""
+        return self._emulator.running() or self._receiver.pid() is not None
+
     def environment(self, outputs: Outputs) -> dict[str, str]:
         """For programs beside the stack: its tables and how to reach them."""
         return client_environment(self.url) | {
@@ -199,6 +203,8 @@ def every() -> list[LocalStack]:
 def _report(stack: LocalStack, state: State | None) -> None:
     if state is None:
         print(f"nothing runs on port {stack.port}: `make up` starts it")
+        for port in sorted(one.port for one in every() if one.state() is not None):
+            print(f"a stack runs on port {port}: HOOKTRACE_PORT={port} make status")
         return
     print(f"API       {state['api_url']}")
     print(f"receiver  {state['receiver_url']}")
@@ -206,17 +212,28 @@ def _report(stack: LocalStack, state: State | None) -> None:
     print(f"details   {stack.state_file.relative_to(ROOT)}")
 
 
+def _stop(stack: LocalStack) -> None:
+    """Says what it does: to end all programs may take seconds."""
+    if stack.runs():
+        print(f"stopping the stack on port {stack.port}", flush=True)
+    stack.down()
+    print(f"nothing runs on port {stack.port}")
+
+
 def run(arguments: argparse.Namespace) -> None:
     if arguments.command == "down" and arguments.all:
         for one in every():
-            one.down()
+            _stop(one)
         return
     stack = chosen(arguments.port, enforce_roles=arguments.enforce_roles)
     if arguments.command == "down":
-        stack.down()
+        _stop(stack)
         return
     steps = {"up": stack.up, "deploy": stack.deploy, "status": stack.state}
-    _report(stack, steps[arguments.command]())
+    state = steps[arguments.command]()
+    _report(stack, state)
+    if state is None:
+        raise SystemExit(1)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from functions.deliver.lines import deliver_lines
-from functions.deliver.wiring import deliver_attempts, is_slow_lane
+from functions.deliver.wiring import deliver_attempts, is_slow_lane, returns
 from hooktrace.adapters.records import decode_batch, failures
 from hooktrace.api.log import print_line
 from hooktrace.domain.messages import DeliverTaskV1
@@ -20,7 +20,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     slow = is_slow_lane(event)
     lane: LaneName = "slow" if slow else "fast"
     answers = deliver_attempts().run(tasks, context.get_remaining_time_in_millis, lane)
-    done, over, back = [], 0, dict(batch.unreadable)
+    done, over, back = [], 0, {}
     for (message_id, _), answer in zip(batch.tasks, answers, strict=True):
         if isinstance(answer, Attempted):
             done.append(answer)
@@ -28,6 +28,8 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
             back[message_id] = f"{answer.delivery_id}: {answer.why}"
         else:
             over += 1
+    returns(slow=slow).hasten(event, back.keys())
+    back |= batch.unreadable
     for line in deliver_lines(done, over=over, back=back.values(), slow=slow):
         print_line(line)
     return failures(back)

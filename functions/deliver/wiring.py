@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from functions.deliver.settings import Settings
-from hooktrace.adapters.aws import client
+from hooktrace.adapters.aws import client, impatient_client
 from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.dynamodb.table import DynamoTable
 from hooktrace.adapters.endpoint_healths import TableHealths
@@ -20,7 +20,7 @@ from hooktrace.adapters.ledger import TableLedger
 from hooktrace.adapters.records import is_from_queue
 from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.s3 import S3Blobs
-from hooktrace.adapters.sqs import SqsQueue
+from hooktrace.adapters.sqs import SqsQueue, SqsReturns
 from hooktrace.adapters.system import SystemChance, SystemClock
 from hooktrace.adapters.traffic import TableTraffic
 from hooktrace.adapters.vault import EnvelopeVault
@@ -45,6 +45,14 @@ def _settings() -> Settings:
 def is_slow_lane(event: Mapping[str, Any]) -> bool:
     """Whether a batch comes from the queue of endpoints that hang."""
     return is_from_queue(event, _settings().slow_queue_url)
+
+
+@cache
+def returns(*, slow: bool) -> SqsReturns:
+    """How messages of the lane's queue come back."""
+    settings = _settings()
+    url = settings.slow_queue_url if slow else settings.deliver_queue_url
+    return SqsReturns(impatient_client("sqs"), url)
 
 
 @cache

@@ -13,4 +13,5 @@ class Settings(BaseModel):
     ledger_table: str = Field(alias="LEDGER_TABLE")
     registry_table: str = Field(alias="REGISTRY_TABLE")
     blobs_bucket: str = Field(alias="BLOBS_BUCKET")
+    match_queue_url: str = Field(alias="MATCH_QUEUE_URL")
     deliver_queue_url: str = Field(alias="DELIVER_QUEUE_URL")

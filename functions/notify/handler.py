@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from functions.notify.wiring import (
@@ -12,19 +13,34 @@ from functions.notify.wiring import (
     tell_status,
 )
 from hooktrace.adapters.records import (
+    UNREADABLE,
     changed_after_the_end,
     events_to_roll_up,
     health_changes,
     operation_changes,
     outcomes,
+    record_name,
     status_changes,
 )
 from hooktrace.api.log import print_line
+from hooktrace.domain.events import EventRecord
 from hooktrace.domain.notifications import (
+    Notification,
     health_notification,
     notification_of,
     operation_notification,
 )
+
+
+@dataclass(slots=True)
+class _Done:
+    """What became of the records of a batch."""
+
+    changed: list[EventRecord] = field(default_factory=list)
+    told: list[Notification] = field(default_factory=list)
+    bodies_deleted: int = 0
+    not_forgotten: int = 0
+    unread: list[str] = field(default_factory=list)
 
 
 def handle(event: dict[str, Any], _context: object) -> None:
@@ -33,29 +49,50 @@ def handle(event: dict[str, Any], _context: object) -> None:
     Of what changes after its end (a retry, a late result) no older trace is shown any more. Large
     bodies of events that expired are deleted last: S3 holds up nothing else.
     Unavailable repeats the whole batch: a roll-up recomputes, a notification has its id again,
-    and the statistics know what they have counted.
+    and the statistics know what they have counted. A record that cannot be read is named in the
+    log and left: it would fail each time, and hold up its shard of the stream.
     """
+    done = _Done()
+    try:
+        _work(event, done)
+    except UNREADABLE:
+        done = _one_by_one(event["Records"])
+    print_line(
+        {
+            "room": "notify",
+            "records": len(event["Records"]),
+            "done": outcomes((e.id, e.status) for e in done.changed) or None,
+            "told": [one.id for one in done.told] or None,
+            "bodies_deleted": done.bodies_deleted or None,
+            "not_forgotten": done.not_forgotten or None,
+            "unread": done.unread or None,
+        }
+    )
+
+
+def _one_by_one(records: list[dict[str, Any]]) -> _Done:
+    done = _Done()
+    for record in records:
+        try:
+            _work({"Records": [record]}, done)
+        except UNREADABLE as error:
+            done.unread.append(f"{record_name(record)}: {type(error).__name__}")
+    return done
+
+
+def _work(event: dict[str, Any], done: _Done) -> None:
     changes = status_changes(event)
     refs = dict.fromkeys(events_to_roll_up(changes))
-    changed = roll_up_events().run(refs) if refs else []
+    done.changed += roll_up_events().run(refs) if refs else []
     ended = list(dict.fromkeys(changed_after_the_end(event)))
-    forgotten = forget_traces(ended) if ended else True
+    if ended and not forget_traces(ended):
+        done.not_forgotten += len(ended)
     notable = [
         *map(notification_of, changes),
         *map(health_notification, health_changes(event)),
         *(operation_notification(before, after) for before, after in operation_changes(event)),
     ]
     candidates = [one for one in notable if one is not None]
-    told = tell_status().run(candidates) if candidates else []
+    done.told += tell_status().run(candidates) if candidates else []
     keep_stats(event)
-    deleted = forget_bodies(event)
-    print_line(
-        {
-            "room": "notify",
-            "records": len(event["Records"]),
-            "done": outcomes((e.id, e.status) for e in changed) or None,
-            "told": [one.id for one in told] or None,
-            "bodies_deleted": deleted or None,
-            "not_forgotten": None if forgotten else len(ended),
-        }
-    )
+    done.bodies_deleted += forget_bodies(event)

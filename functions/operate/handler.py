@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.operate.wiring import operate
+from functions.operate.wiring import operate, returns
 from hooktrace.adapters.records import decode_batch, failures, outcomes
 from hooktrace.api.log import print_line
 from hooktrace.domain.errors import Unavailable
@@ -14,7 +14,7 @@ from hooktrace.domain.messages import OperateTaskV1
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Takes the operations of a batch further; messages that must come back are reported."""
     batch = decode_batch(event, OperateTaskV1)
-    done, back = [], dict(batch.unreadable)
+    done, back = [], {}
     for message_id, task in batch.tasks:
         try:
             ran = operate().run(task)
@@ -24,6 +24,8 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
         counts = ran.operation.counts if ran.operation else None
         so_far = f"{ran.why}:{counts.done}/{counts.total}" if counts else ran.why
         done.append((ran.operation_id, so_far))
+    returns().hasten(event, back.keys())
+    back |= batch.unreadable
     print_line(
         {
             "room": "operate",

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 from functions.operate.settings import Settings
-from hooktrace.adapters.aws import client
+from hooktrace.adapters.aws import client, impatient_client
 from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.dynamodb.table import DynamoTable
 from hooktrace.adapters.ledger import TableLedger
@@ -15,7 +15,7 @@ from hooktrace.adapters.lists import TableLists
 from hooktrace.adapters.operations import TableOperations
 from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.s3 import S3Blobs
-from hooktrace.adapters.sqs import SqsQueue
+from hooktrace.adapters.sqs import SqsQueue, SqsReturns
 from hooktrace.adapters.system import SystemChance, SystemClock
 from hooktrace.usecases.cached_projects import CachedProjects
 from hooktrace.usecases.matching_sets import MatchingSets
@@ -32,9 +32,20 @@ READERS = 8  # Queries of one walk that run side by side
 
 
 @cache
+def _settings() -> Settings:
+    return Settings.model_validate(dict(os.environ))
+
+
+@cache
+def returns() -> SqsReturns:
+    """How messages of the room's queue come back."""
+    return SqsReturns(impatient_client("sqs"), _settings().operate_queue_url)
+
+
+@cache
 def operate() -> Operate:
     """The use case on the real adapters."""
-    settings = Settings.model_validate(dict(os.environ))
+    settings = _settings()
     blobs = S3Blobs(lambda: client("s3"), settings.blobs_bucket)
     clock, chance = SystemClock(), SystemChance()
     ledger_table = DynamoTable(client("dynamodb"), settings.ledger_table)

@@ -31,7 +31,7 @@ def _check(finding: Finding, alarm: str) -> None:
     assert fires(finding), finding
     assert finding.lines, finding
     assert finding.query in {query.name for query in QUERIES}
-    assert f"{alarm} fires" in told(finding)
+    assert f"{alarm} fires" in told(finding, "curl")
 
 
 def test_a_dead_endpoint(bench: Workbench) -> None:

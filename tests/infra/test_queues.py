@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+from hooktrace.domain.retry import RETURN_SECONDS
+from infra.queues import MATCH_TIMEOUT_SECONDS, OPERATE_TIMEOUT_SECONDS
+from infra.settings import Settings
 from tests.infra.conftest import Template
 
 QUEUE = "AWS::SQS::Queue"
@@ -23,6 +26,16 @@ def test_visibility_follows_the_functions_timeout(
     for template, seconds in ((prod, on_aws), (local, locally)):
         main = template.of_type(QUEUE)[_queue_id(template, lane)]["Properties"]
         assert main["VisibilityTimeout"] == seconds
+
+
+def test_what_comes_back_never_comes_later_than_its_queue_shows_it() -> None:
+    """The shortest time that the settings allow is that of one function time-out."""
+    (shortest,) = (
+        bound.ge
+        for bound in Settings.model_fields["deliver_timeout_seconds"].metadata
+        if hasattr(bound, "ge")
+    )
+    assert max(RETURN_SECONDS) < min(shortest, MATCH_TIMEOUT_SECONDS, OPERATE_TIMEOUT_SECONDS)
 
 
 @pytest.mark.parametrize("lane", ["Match", "Deliver", "Slow", "Operate"])
@@ -72,11 +85,11 @@ def test_queues_are_read_in_batches_that_fail_by_item(
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_the_stream_gives_up_on_a_poison_record_and_says_so(prod: Template) -> None:
+def test_the_stream_gives_up_on_a_record_after_20_hours_and_says_so(prod: Template) -> None:
     mapping = prod.one(MAPPING, "WorkersStream")
     assert mapping["BisectBatchOnFunctionError"] is True
-    assert mapping["MaximumRetryAttempts"] == 5
-    assert mapping["MaximumRecordAgeInSeconds"] == 6 * 3_600
+    assert "MaximumRetryAttempts" not in mapping  # without end, until the record's age
+    assert mapping["MaximumRecordAgeInSeconds"] == 20 * 3_600
     assert mapping["BatchSize"] == 100
     destination = mapping["DestinationConfig"]["OnFailure"]["Destination"]
     assert destination == _arn(prod.id_of(QUEUE, "NotifyDlq"))

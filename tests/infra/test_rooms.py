@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.permissions import ROOMS
-from tests.infra.conftest import Template
+from tests.infra.conftest import Template, synthesize
 
 SHARED = {"LEDGER_TABLE", "REGISTRY_TABLE", "BLOBS_BUCKET", "STAGE"}
-LANES = {"DELIVER_QUEUE_URL", "SLOW_QUEUE_URL"}
+DELIVER = {"DELIVER_QUEUE_URL"}
 ENVIRONMENT = {
     "ingest": {"MATCH_QUEUE_URL", "MAX_BODY_BYTES", "MAX_WAITERS"},
-    "match": LANES,
-    "deliver": LANES | {"ALLOW_LOOPBACK", "SECRETS_KEY_ARN"},
-    "notify": {"BUS_NAME", "DELIVER_QUEUE_URL", "STATISTICS", "DELETES_BODIES"},
-    "sweep": LANES
+    "match": DELIVER | {"MATCH_QUEUE_URL"},
+    "deliver": DELIVER | {"SLOW_QUEUE_URL", "ALLOW_LOOPBACK", "SECRETS_KEY_ARN"},
+    "notify": DELIVER | {"BUS_NAME", "STATISTICS", "DELETES_BODIES"},
+    "sweep": DELIVER
     | {"MATCH_QUEUE_URL", "MATCH_DLQ_URL", "DELIVER_DLQ_URL", "SLOW_DLQ_URL"}
     | {"OPERATE_QUEUE_URL", "OPERATE_DLQ_URL"}
     | {"AUDIT_FIRST_SECONDS", "AUDIT_SECOND_SECONDS"},
     "query": {"STATISTICS", "MAX_WAITERS"},
-    "manage": LANES | {"MATCH_QUEUE_URL", "OPERATE_QUEUE_URL", "ALLOW_LOOPBACK", "SECRETS_KEY_ARN"},
-    "operate": LANES | {"OPERATE_QUEUE_URL", "OPERATE_ITEMS_PER_SECOND"},
+    "manage": DELIVER | {"OPERATE_QUEUE_URL", "ALLOW_LOOPBACK", "SECRETS_KEY_ARN"},
+    "operate": DELIVER | {"OPERATE_QUEUE_URL", "OPERATE_ITEMS_PER_SECOND"},
 }
 TIMEOUTS = {
     "ingest": 29,
@@ -48,7 +50,7 @@ def test_functions_are_small_arm_machines(prod: Template, room: str) -> None:
     function = prod.function(room)
     assert function["Runtime"] == "python3.13"
     assert function["Architectures"] == ["arm64"]
-    assert function["MemorySize"] == (512 if room in {"ingest", "query", "manage"} else 256)
+    assert function["MemorySize"] == (256 if room in {"deliver", "notify"} else 512)
     assert function["Timeout"] == TIMEOUTS[room]
 
 
@@ -56,6 +58,19 @@ def test_functions_are_small_arm_machines(prod: Template, room: str) -> None:
 def test_the_environment_has_these_names_and_no_others(prod: Template, room: str) -> None:
     variables = prod.function(room)["Environment"]["Variables"]
     assert set(variables) == SHARED | ENVIRONMENT[room]
+
+
+@every_room
+def test_a_room_reads_what_its_environment_says(room: str) -> None:
+    """Names that nobody reads would be a queue or a switch that seems to be in use."""
+    settings = importlib.import_module(f"functions.{room}.settings").Settings
+    assert ENVIRONMENT[room] <= {field.alias for field in settings.model_fields.values()}
+
+
+def test_the_memory_for_subscriptions_is_a_setting(tmp_path: Path) -> None:
+    chosen = synthesize(tmp_path, matching_memory_mb=1024)
+    sizes = {room: chosen.function(room)["MemorySize"] for room in ROOMS}
+    assert {room for room, size in sizes.items() if size == 1024} == {"match", "sweep", "operate"}
 
 
 def test_stages_differ_in_what_the_local_stack_needs(prod: Template, local: Template) -> None:

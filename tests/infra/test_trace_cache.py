@@ -95,3 +95,15 @@ def test_the_stream_still_has_one_reader(cached: Template) -> None:
 
 def _query(template: Template) -> dict[str, Any]:
     return {"Fn::GetAtt": [template.id_of("AWS::Lambda::Function", "QueryFunction"), "Arn"]}
+
+
+def test_query_may_do_what_a_function_in_a_vpc_must() -> None:
+    """As in AWS's managed policy AWSLambdaVPCAccessExecutionRole, version 3."""
+    assert set(WITH_TRACE_CACHE["query"]) == {
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+    }

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (NotSeen, DemoError) as error:
             sys.stderr.write(f"break_it: {name}: {error}\n")
             return 1
-        sys.stdout.write(told(finding))
+        sys.stdout.write(told(finding, bench.api.curl(f"/v1/events/{finding.trace['id']}")))
         quiet += not fires(finding)
     return min(quiet, 1)
 
@@ -53,8 +53,8 @@ def fires(finding: Finding) -> bool:
     return value < alarm.at_least if alarm.below else value >= alarm.at_least
 
 
-def told(finding: Finding) -> str:
-    """An exercise as text."""
+def told(finding: Finding, reads: str) -> str:
+    """An exercise as text. `reads`: the command that shows its trace."""
     alarm, trace = finding.alarm, finding.trace
     value = "no data" if finding.value is None else f"{finding.value:g}"
     rule = f"{'below' if alarm.below else 'from'} {alarm.at_least:g}"
@@ -65,6 +65,7 @@ def told(finding: Finding) -> str:
         ("", f"{alarm.says} Seen {value}; it fires {rule}"),
         ("runbook", f"docs/runbook.md#{alarm.section}"),
         ("trace", f"{trace['id']} {trace['status']} {'; '.join(deliveries)}".rstrip()),
+        ("reads", reads),
         ("query", f"Hooktrace/{finding.query}"),
         *(("log", json.dumps(line)) for line in kept),
         ("mends", finding.healed),

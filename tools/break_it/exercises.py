@@ -60,7 +60,7 @@ def poisoned_message(bench: Workbench) -> Finding:
         return int(found["Attributes"][wanted[0]])
 
     try:
-        seen = bench.until("a dead letter", depth)
+        seen = bench.until("a dead letter", depth, seconds=120)
     finally:
         sqs.set_queue_attributes(QueueUrl=url, Attributes=before["Attributes"])
     bench.sweep()
@@ -69,13 +69,13 @@ def poisoned_message(bench: Workbench) -> Finding:
     lines = bench.lines("deliver", "back", began)
     return Finding(
         broke="a poisoned message",
-        simulated="messages come back after 1 s, so that five tries do not take long",
+        simulated="a put-back message waits 10, then 30 s; then 1 s, for the queue is told so",
         alarm=alarm,
         value=alarm.value([float(seen), None]),
         trace=bench.trace(event),
         query="Messages put back",
         lines=[line for line in lines if event.removeprefix("evt_") in json.dumps(line)][:2],
-        healed="python -m tools.redrive traces",
+        healed=bench.redrive(),
     )
 
 

@@ -51,7 +51,8 @@ class Workbench:
         self.receiver: str = state["receiver_url"]
         made = api.post("/v1/projects", {"name": "break-it", "allow_http": True})
         self.project_id: str = made["id"]
-        self.api = api.with_key(made["admin_key"]["token"])
+        self.key: str = made["admin_key"]["token"]
+        self.api = api.with_key(self.key)
         self._alarms = {alarm.name: alarm for alarm in _alarms(self.outputs)}
 
     def client(self, service: str) -> Any:
@@ -81,6 +82,11 @@ class Workbench:
 
     def trace(self, event: str) -> dict[str, Any]:
         return self.api.get(f"/v1/events/{event}")
+
+    def redrive(self) -> str:
+        """The command that sends again what sweep wrote to traces of the project."""
+        where = f"--api '{self.state['api_url']}' --key {self.key}"
+        return f"PYTHONPATH=.:shared .venv/bin/python -m tools.redrive traces {where}"
 
     def sweep(self) -> None:
         """One round, as the schedule would make it."""

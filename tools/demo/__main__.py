@@ -85,12 +85,16 @@ def run(stack: Stack, samples: Sequence[Sample], wait_seconds: float) -> None:
     verified = check_received(events, requests, made)
     bodies = {one.headers["webhook-id"]: len(one.body) for one in requests[WORKS]}
     _show(stack, events, traces, made, bodies)
+    reader = stack.post("/v1/keys", {"name": "demo", "scopes": ["read"]})["token"]
     counts = Counter(trace["status"] for trace in traces.values())
     _say(
         f"\n{len(ids)} accepted: {counts['succeeded']} succeeded, {counts['discarded']} discarded, "
         f"{counts['delivering']} delivering; {verified} requests received, "
         f"{verified} signatures verified"
     )
+    _say("\nThey are in a project of their own, which this key reads:")
+    for path in (f"/v1/events/{ids[0]}", "/v1/events?status=discarded"):
+        _say(f"  {stack.with_key(reader).curl(path)}")
 
 
 def create(stack: Stack, project_id: str) -> Made:

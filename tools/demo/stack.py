@@ -41,6 +41,11 @@ class Stack:
         """The same stack for another caller."""
         return Stack(self.state, self._client, key)
 
+    def curl(self, path: str) -> str:
+        """A command that reads a resource as this key does."""
+        url = self.state["api_url"].rstrip("/") + path
+        return f"curl -H 'authorization: {self._auth['authorization']}' '{url}'"
+
     def post(self, path: str, body: object, status: int = 201) -> dict[str, Any]:
         """Posts JSON, or bytes that are JSON already."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -10,13 +11,25 @@ from typing import Any, Generic, TypeVar
 from hooktrace.adapters.endpoint_healths import HEALTH, health_record
 from hooktrace.adapters.items import unpack_rows
 from hooktrace.adapters.operation_items import operation_record
-from hooktrace.domain.errors import InvalidInput
+from hooktrace.domain.errors import IllegalTransition, InvalidInput
 from hooktrace.domain.ids import EndpointId, EventId, ProjectId, delivery_id
 from hooktrace.domain.messages import DeliverTaskV1, MatchTaskV1, OperateTaskV1, decode
 from hooktrace.domain.notification_kinds import is_reserved
 from hooktrace.domain.notifications import HealthChange, StatusChange
 from hooktrace.domain.operations import Operation
 from hooktrace.domain.states import DELIVERY_ENDS, EVENT_ENDS, DeliveryStatus
+
+UNREADABLE = (
+    InvalidInput,
+    IllegalTransition,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    zlib.error,
+)
+"""What is raised by a record that is not ours, or rotten, wherever it is met. Never Unavailable."""
 
 T = TypeVar("T", MatchTaskV1, DeliverTaskV1, OperateTaskV1)
 
@@ -54,6 +67,12 @@ def is_from_queue(event: Mapping[str, Any], queue_url: str | None) -> bool:
 def failures(message_ids: Iterable[str]) -> dict[str, Any]:
     """The partial batch response: these messages come back, the others are done."""
     return {"batchItemFailures": [{"itemIdentifier": i} for i in message_ids]}
+
+
+def record_name(record: Mapping[str, Any]) -> str:
+    """Where a stream record's item is, for the log: ids of ours, never its content."""
+    keys = record.get("dynamodb", {}).get("Keys", {})
+    return " ".join(str(keys.get(name, {}).get("S", "?")) for name in ("PK", "SK"))
 
 
 def outcomes(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

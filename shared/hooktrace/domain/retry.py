@@ -30,6 +30,10 @@ RETRY_AFTER_MAX_SECONDS = 86_400.0
 GONE_STATUS = 410
 QUEUE_DELAY_MAX_SECONDS = 900
 
+RETURN_SECONDS = (10, 30)
+"""When a message is seen again that could not be done, by how often it was received. All are less
+than the shortest time for which a queue hides messages; after these the queue's own time counts."""
+
 _WHOLE_SECONDS = re.compile(r"[0-9]+(?:[ \t]*,[ \t]*[0-9]+)*")
 
 
@@ -94,3 +98,8 @@ def parse_retry_after(value: str | None, *, now_ms: int) -> float | None:
     except (OverflowError, ValueError):
         return None
     return min(max(seconds, 0.0), RETRY_AFTER_MAX_SECONDS)
+
+
+def return_seconds(receives: int) -> int | None:
+    """After how long a message that was received so often may come back; None: the queue's own."""
+    return RETURN_SECONDS[receives - 1] if 0 < receives <= len(RETURN_SECONDS) else None

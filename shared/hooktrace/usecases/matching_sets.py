@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from hooktrace.domain.matching import StaleSnapshot, SubscriptionIndex
+from hooktrace.domain.matching import FilterCache, StaleSnapshot, SubscriptionIndex
 from hooktrace.registry_ports import MatchingSource
 
 KEPT_PROJECTS = 200
+KEPT_BYTES = 100_000_000
+"""About what the held sets may take together; the project at hand is held however large it is."""
 
 
 @dataclass(slots=True)
@@ -21,11 +23,13 @@ class MatchingSets:
     """Holds compiled sets of the latest projects and brings each up to date before it is used.
 
     The change log is read strongly consistent on every `get`, so that the first event after a
-    change sees it; an unchanged project costs that one read.
+    change sees it; an unchanged project costs that one read. What is held is bounded by projects
+    and by bytes; filters are compiled into one cache for all of them, which has a bound of its own.
     """
 
     def __init__(self, source: MatchingSource) -> None:
         self._source = source
+        self._filters = FilterCache()
         self._held: OrderedDict[str, _Held] = OrderedDict()
 
     def get(self, project_id: str) -> SubscriptionIndex:
@@ -33,6 +37,8 @@ class MatchingSets:
         held = self._held.get(project_id) or self._from_snapshot(project_id)
         changes = self._source.changes_since(project_id, held.version) if held else None
         if held is None or changes is None:
+            self._held.pop(project_id, None)  # two sets of one project would not have room
+            held = None
             held = self._from_records(project_id)
             changes = self._source.changes_since(project_id, held.version)
         if changes is not None and changes.version != held.version:
@@ -43,11 +49,15 @@ class MatchingSets:
                 changes.endpoints_enabled,
             )
             held.version = changes.version
+        self._keep(project_id, held)
+        return held.index
+
+    def _keep(self, project_id: str, held: _Held) -> None:
         self._held[project_id] = held
         self._held.move_to_end(project_id)
-        if len(self._held) > KEPT_PROJECTS:
-            self._held.popitem(last=False)
-        return held.index
+        left = sum(one.index.held_bytes for one in self._held.values())
+        while len(self._held) > 1 and (left > KEPT_BYTES or len(self._held) > KEPT_PROJECTS):
+            left -= self._held.popitem(last=False)[1].index.held_bytes
 
     def _from_snapshot(self, project_id: str) -> _Held | None:
         found = self._source.read_snapshot(project_id)
@@ -55,13 +65,14 @@ class MatchingSets:
             return None
         version, data = found
         try:
-            return _Held(version, SubscriptionIndex.loads(data))
+            return _Held(version, SubscriptionIndex.loads(data, self._filters))
         except StaleSnapshot:
             return None
 
     def _from_records(self, project_id: str) -> _Held:
         whole = self._source.load_matching_set(project_id)
-        return _Held(whole.version, SubscriptionIndex.build(whole.rows, whole.disabled_endpoints))
+        index = SubscriptionIndex.build(whole.rows, whole.disabled_endpoints, self._filters)
+        return _Held(whole.version, index)
 
 
 def publish_snapshot(source: MatchingSource, project_id: str, *, lag: int) -> bool:
@@ -78,6 +89,8 @@ def publish_snapshot(source: MatchingSource, project_id: str, *, lag: int) -> bo
     whole = source.load_matching_set(project_id)
     if found is None and whole.version < lag:
         return False
+    version = whole.version
     index = SubscriptionIndex.build(whole.rows, whole.disabled_endpoints)
-    source.write_snapshot(project_id, whole.version, index.dumps())
+    del whole  # the rows need not be there while the bytes are made
+    source.write_snapshot(project_id, version, index.dumps())
     return True

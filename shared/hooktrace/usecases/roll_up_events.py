@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import islice
 
 from hooktrace.domain.deliveries import DeliveryRecord
+from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import DeliveryId, EventId, ProjectId, bare, delivery_id
 from hooktrace.domain.retention import expires_event_s, is_open_longer
@@ -64,8 +65,8 @@ class RollUpEvents:
         of what is under way. Deliveries that would go before or after their event are first made to
         go with it: successes of a failure in a project that
         keeps failures longer, and what ended before the project changed its retention.
-        Raises Unavailable when the ledger does not answer, or did not take a write, after the
-        other writes: the batch must be repeated.
+        Raises Unavailable when the ledger does not answer, did not take a write, or events keep
+        changing: the batch must be repeated. What changed is done; the stream tells of it again.
         """
         open_refs = list(dict.fromkeys(refs))
         changed: list[EventRecord] = []
@@ -94,6 +95,8 @@ class RollUpEvents:
                 else:
                     changed.append(write.after)
         check_all(failed)
+        if open_refs:
+            raise Unavailable(f"{len(open_refs)} events keep changing")
         return changed
 
     def _after(self, event: EventRecord, status: EventStatus | None) -> EventRecord | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,11 +12,12 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.memory.registry import MemoryBlobs, MemoryRegistryTable
 from hooktrace.adapters.registry.commit import TRIES, Committer
-from hooktrace.adapters.registry.items import change_item, stamp_key, to_item
+from hooktrace.adapters.registry.endpoint_items import endpoint_item
+from hooktrace.adapters.registry.items import change_item, stamp_key, subscription_item, to_item
 from hooktrace.adapters.registry.matching import RegistryMatching
 from hooktrace.adapters.registry.table import Item, Op, Put, Refusal
 from hooktrace.domain.errors import NotFound, Unavailable
-from hooktrace.domain.registry import Changes, VersionConflict
+from hooktrace.domain.registry import Changes, Endpoint, Subscription, VersionConflict
 from hooktrace.usecases.amend import TRIES as AMENDS
 from hooktrace.usecases.amend import amend, any_version, remove
 from tests.unit.manage.room import Room
@@ -193,3 +195,55 @@ def test_a_range_of_several_pages_is_read_to_its_end_or_limit() -> None:
     asked.clear()
     assert len(dynamo(query=query).query("p", "a", "~", limit=4)) == 4
     assert [call["Limit"] for call in asked] == [4, 2]
+
+
+class Tracked(dict[str, Any]):
+    """A raw item whose life can be watched."""
+
+
+def test_of_a_large_matching_set_no_more_than_two_pages_of_raw_items_are_held() -> None:
+    page, pages, most = 40, 12, 0
+    alive: weakref.WeakValueDictionary[int, Tracked] = weakref.WeakValueDictionary()
+
+    def query(**asked: Any) -> dict[str, Any]:
+        nonlocal most
+        most = max(most, len(alive))
+        if asked["ExpressionAttributeValues"][":low"]["S"].startswith("ENDPOINT"):
+            return {"Items": [endpoint_item(ENDPOINT)]}
+        first = asked.get("ExclusiveStartKey", 0)
+        items = [Tracked(subscription_item(_subscription(first + n))) for n in range(page)]
+        alive.update({id(item): item for item in items})
+        last = first + page
+        return {"Items": items} | ({"LastEvaluatedKey": last} if last < page * pages else {})
+
+    stamp = to_item(stamp_key("p"), {}, version=7)
+    get = {"Responses": {"t": [stamp]}, "UnprocessedKeys": {}}
+    table = dynamo(query=query, batch_get_item=lambda **_: get)
+    whole = RegistryMatching(table, MemoryBlobs()).load_matching_set("p")
+
+    assert [row.subscription_id for row in whole.rows[:2]] == ["sub_00000", "sub_00001"]
+    assert len(whole.rows) == page * pages
+    assert most <= 2 * page
+    assert len({id(row.event_types) for row in whole.rows}) == 1
+    assert len({id(row.endpoint_id) for row in whole.rows}) == 1
+
+
+ENDPOINT = Endpoint(
+    id="ep_1",
+    project_id="p",
+    url="https://hooks.example.com",
+    created_ms=1,
+    updated_ms=1,
+    secrets=(),
+)
+
+
+def _subscription(number: int) -> Subscription:
+    return Subscription(
+        id=f"sub_{number:05}",
+        project_id="p",
+        endpoint_id="ep_1",
+        created_ms=1,
+        updated_ms=1,
+        event_types=("order.paid",),
+    )

@@ -165,6 +165,20 @@ def test_a_stretch_for_the_archive_says_who_removed_its_items_as_lambda_does() -
     assert payload["Records"][0]["userIdentity"] == BY_TTL
 
 
+def test_a_room_is_given_a_hundred_records_at_most_as_by_its_mapping(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = {"shardId": "s", "streamArn": "arn"}
+    place |= {"startSequenceNumber": "1", "endSequenceNumber": "250"}
+    queues = Queues({"notify-dlq": [json.dumps({"DDBStreamBatchInfo": place})]})
+    records = [{"dynamodb": {"SequenceNumber": str(n)}} for n in range(1, 251)]
+    monkeypatch.setattr(
+        queues, "get_records", lambda **_: {"Records": records, "NextShardIterator": "0"}
+    )
+    assert redrive_queue("Notify", OUTPUTS, queues, dry_run=False) == {"sent": 1, "kept": 0}
+    assert [len(payload["Records"]) for _, payload in queues.invoked] == [100, 100, 50]
+
+
 @pytest.mark.parametrize("seen", [0, 2])
 def test_a_stretch_that_the_stream_has_no_more_stays_in_its_queue(seen: int) -> None:
     place = {"shardId": "s", "streamArn": "arn"}

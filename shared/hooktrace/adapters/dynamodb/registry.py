@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -78,8 +78,19 @@ class DynamoRegistryTable:
     def query(
         self, pk: str, low: str, high: str, *, limit: int | None = None, descending: bool = False
     ) -> list[Item]:
+        items: list[Item] = []
+        for page in self._pages(pk, low, high, limit, descending=descending):
+            items += page
+        return items
+
+    def each(self, pk: str, low: str, high: str) -> Iterator[Item]:
+        return (item for page in self._pages(pk, low, high) for item in page)
+
+    def _pages(
+        self, pk: str, low: str, high: str, limit: int | None = None, *, descending: bool = False
+    ) -> Iterator[list[Item]]:
         if low > high:  # DynamoDB refuses such a range
-            return []
+            return
         arguments: dict[str, Any] = {
             "TableName": self._name,
             "KeyConditionExpression": "PK = :p AND SK BETWEEN :low AND :high",
@@ -91,16 +102,18 @@ class DynamoRegistryTable:
             "ConsistentRead": True,
             "ScanIndexForward": not descending,
         }
-        items: list[Item] = []
-        while limit is None or len(items) < limit:
-            if limit is not None:
-                arguments["Limit"] = limit - len(items)
+        left = limit
+        while left is None or left > 0:
+            if left is not None:
+                arguments["Limit"] = left
             answer = self._call("query", **arguments)
-            items += answer["Items"]
+            page: list[Item] = answer.pop("Items")
+            if left is not None:
+                left -= len(page)
+            yield page
             if "LastEvaluatedKey" not in answer:
-                break
+                return
             arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-        return items
 
     def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         try:

@@ -9,7 +9,7 @@ from itertools import count
 
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.messages import Task, encode
-from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS
+from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS, return_seconds
 from hooktrace.ports import Clock
 
 VISIBILITY_MS = 60_000
@@ -73,6 +73,12 @@ class MemoryQueue:
         """Deletes a received message."""
         with self._lock:
             self.messages.remove(message)
+
+    def put_back(self, message: Message) -> None:
+        """A received message comes back soon, as `return_seconds` says."""
+        seconds = return_seconds(message.receives)
+        if seconds is not None:
+            message.visible_ms = self._clock.now_ms() + seconds * 1000
 
     def receive(self) -> list[tuple[str, str]]:
         return [(message.id, message.body) for message in self.dead]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from hooktrace.adapters.registry.items import key_of, version_of
 from hooktrace.adapters.registry.table import MAX_OPS, Check, Delete, Item, Key, Op, Put, Refusal
@@ -44,6 +44,9 @@ class MemoryRegistryTable:
             if descending:
                 inside.reverse()
             return [dict(partition[sk]) for sk in inside[:limit]]
+
+    def each(self, pk: str, low: str, high: str) -> Iterator[Item]:
+        return iter(self.query(pk, low, high))
 
     def remove(self, key: Key) -> None:
         """Takes an item away without a condition, as expiry does."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from hooktrace.adapters.registry.endpoint_items import endpoint_of
 from hooktrace.adapters.registry.items import (
@@ -19,6 +21,9 @@ from hooktrace.adapters.registry.items import (
 )
 from hooktrace.adapters.registry.table import Blobs, Put, RegistryTable
 from hooktrace.domain.registry import Changes, MatchingSet, fold_changes
+
+if TYPE_CHECKING:
+    from hooktrace.domain.matching import MatchRow
 
 INLINE_SNAPSHOT_BYTES = 300_000
 """Larger snapshots go to S3: an item holds 400 KB, and reading it costs by its size."""
@@ -74,15 +79,15 @@ class RegistryMatching:
         if stamp is None:
             return MatchingSet(0, (), frozenset())
         pk, low = endpoint_key(project_id, "")
-        stored = self.table.query(pk, low, endpoint_key(project_id, LAST)[1])
+        stored = self.table.each(pk, low, endpoint_key(project_id, LAST)[1])
         enabled = {
             endpoint.id: endpoint.state == "enabled" for endpoint in map(endpoint_of, stored)
         }
         low, high = subscription_key(project_id, "")[1], subscription_key(project_id, LAST)[1]
-        rows = (subscription_of(item).match_row() for item in self.table.query(pk, low, high))
+        found = (subscription_of(item).match_row() for item in self.table.each(pk, low, high))
         return MatchingSet(
             version=version_of(stamp),
-            rows=tuple(row for row in rows if row.endpoint_id in enabled),
+            rows=tuple(_of_one_copy(row for row in found if row.endpoint_id in enabled)),
             disabled_endpoints=frozenset(eid for eid, on in enabled.items() if not on),
         )
 
@@ -113,6 +118,18 @@ class RegistryMatching:
             over="nothing" if before is None else version_of(before),
         )
         self.table.transact([put])  # refused: somebody else has just published one
+
+
+def _of_one_copy(rows: Iterable[MatchRow]) -> Iterator[MatchRow]:
+    """The rows, with one copy of what many have alike: a large project has few event types."""
+    ids: dict[str, str] = {}
+    types: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for row in rows:
+        yield replace(
+            row,
+            endpoint_id=ids.setdefault(row.endpoint_id, row.endpoint_id),
+            event_types=types.setdefault(row.event_types, row.event_types),
+        )
 
 
 def _snapshot_key(project_id: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ consistent. Items are in DynamoDB's own notation; keys are the pair (PK, SK).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
@@ -69,6 +69,10 @@ class RegistryTable(Protocol):
         self, pk: str, low: str, high: str, *, limit: int | None = None, descending: bool = False
     ) -> list[Item]:
         """The items with low <= SK <= high in order; at most `limit`, None for all of them."""
+        ...
+
+    def each(self, pk: str, low: str, high: str) -> Iterator[Item]:
+        """The items with low <= SK <= high in order, however many: a page at a time is held."""
         ...
 
 

@@ -1,5 +1,6 @@
 """Finds the subscriptions that want an event without looking at those that cannot."""
 
+from hooktrace.domain.matching.filters_cache import FilterCache
 from hooktrace.domain.matching.index import SubscriptionIndex
 from hooktrace.domain.matching.report import (
     DiscardReason,
@@ -13,6 +14,7 @@ from hooktrace.domain.matching.snapshot import StaleSnapshot
 
 __all__ = [
     "DiscardReason",
+    "FilterCache",
     "MatchDecision",
     "MatchReport",
     "MatchRow",

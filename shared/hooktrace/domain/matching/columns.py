@@ -29,6 +29,7 @@ class Columns:
         "filter_of",
         "ids",
         "patterns",
+        "text_characters",
         "texts",
     )
 
@@ -41,6 +42,7 @@ class Columns:
         self.endpoints: list[str] = []
         self.texts: list[str] = []
         self.patterns: list[tuple[str, ...]] = []
+        self.text_characters = 0
         self._numbers: Numbers | None = None
 
     @property
@@ -58,7 +60,10 @@ class Columns:
         self.ids.append(row.subscription_id)
         self.endpoint_of.append(_number_of(row.endpoint_id, numbers.endpoints, self.endpoints))
         text = row.filter_text or NO_FILTER
+        known = len(self.texts)
         self.filter_of.append(_number_of(text, numbers.texts, self.texts))
+        if len(self.texts) > known:
+            self.text_characters += len(text)
         self.bucket_of.append(_number_of(patterns, numbers.patterns, self.patterns))
         self.enabled.append(row.enabled)
         numbers.subscriptions[row.subscription_id] = number
@@ -102,6 +107,7 @@ class Columns:
         for target, content in zip(targets, numbers, strict=True):
             target.frombytes(content)
         columns.enabled = bytearray(enabled)
+        columns.text_characters = sum(map(len, columns.texts))
         return columns
 
 

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from heapq import nsmallest
 from itertools import islice
+from typing import Final
 
 from hooktrace.domain.filters import FilterEvent
 from hooktrace.domain.matching.access import Access, access_of
@@ -30,6 +31,9 @@ from hooktrace.domain.matching.type_index import TypeIndex
 
 _MIN_LEFT_BEHIND = 1_000
 
+BYTES_A_SUBSCRIPTION: Final = 450
+"""Besides the text of its filter; measured at 100 000, after changes (`bench.matching`)."""
+
 
 class SubscriptionIndex:
     """Which subscriptions want an event.
@@ -38,22 +42,28 @@ class SubscriptionIndex:
     an event has to the filters that might match, each of which is then evaluated in full.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, filters: FilterCache | None = None) -> None:
         self._columns = Columns()
         self._disabled: set[str] = set()
         self._types = TypeIndex()
         self._buckets: list[Bucket] = []
         self._size = 0
-        self._filters = FilterCache()
+        self._filters = FilterCache() if filters is None else filters
         self._wanted: Wanted | None = None
         self._similar: SimilarTypes | None = None
 
     @classmethod
     def build(
-        cls, rows: Iterable[MatchRow], disabled_endpoints: Iterable[str]
+        cls,
+        rows: Iterable[MatchRow],
+        disabled_endpoints: Iterable[str],
+        filters: FilterCache | None = None,
     ) -> SubscriptionIndex:
-        """An index of rows (of two with the same subscription id the last counts)."""
-        index = cls()
+        """An index of rows (of two with the same subscription id the last counts).
+
+        `filters`: compiled filters that indexes share; its own without.
+        """
+        index = cls(filters)
         index._disabled = set(disabled_endpoints)
         columns = index._columns
         new: dict[int, dict[int, Access]] = {}
@@ -65,12 +75,18 @@ class SubscriptionIndex:
                 new.setdefault(bucket, {})[filter_number] = access_of(columns.text(number))
             if columns.enabled[number]:
                 index._buckets[bucket].order.append(number)
-        for bucket, filters in new.items():
-            index._buckets[bucket].place_all(filters)
+        for bucket, accesses in new.items():
+            index._buckets[bucket].place_all(accesses)
         return index
 
     def __len__(self) -> int:
         return self._size
+
+    @property
+    def held_bytes(self) -> int:
+        """About what it holds in memory, without the compiled filters."""
+        columns = self._columns
+        return BYTES_A_SUBSCRIPTION * len(columns.ids) + columns.text_characters
 
     def rows(self) -> Iterator[MatchRow]:
         """The subscriptions as rows, in no particular order."""
@@ -133,13 +149,13 @@ class SubscriptionIndex:
         )
 
     @classmethod
-    def loads(cls, data: bytes) -> SubscriptionIndex:
+    def loads(cls, data: bytes, filters: FilterCache | None = None) -> SubscriptionIndex:
         """An index from a snapshot; filters are compiled when they are first candidates.
 
         Raises StaleSnapshot when this Python cannot read it; build from rows then.
         """
         columns, disabled, types, buckets, orders = unpack(data)
-        index = cls()
+        index = cls(filters)
         index._columns = Columns.from_plain(columns)
         index._disabled = set(disabled)
         index._types = TypeIndex(*types)
