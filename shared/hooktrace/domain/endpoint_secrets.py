@@ -74,9 +74,12 @@ def _unmasked_auth(auth: EndpointAuth | None, before: Endpoint | None) -> Endpoi
     if type(known) is not type(auth) or known is None:
         name = "password" if isinstance(auth, BasicAuth) else "client_secret"
         raise _nothing_behind(f"/auth/{name}")
-    if isinstance(auth, ClientCredentials) and isinstance(known, ClientCredentials):
-        if auth.token_url != known.token_url:
-            raise _of_another_host()
+    if (
+        isinstance(auth, ClientCredentials)
+        and isinstance(known, ClientCredentials)
+        and auth.token_url != known.token_url
+    ):
+        raise _of_another_host()
     secret = secret_of(known)
     return with_secret_changed(auth, lambda place, text: secret)
 

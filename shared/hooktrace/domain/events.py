@@ -60,7 +60,9 @@ class Payload:
             if not all(isinstance(text, str) for text in texts):
                 raise ValueError("headers and time are texts")
         except (zlib.error, ValueError, AttributeError, RecursionError) as error:
-            raise InvalidInput("unreadable_payload", f"not a stored payload: {error}") from error
+            # By its type alone: its text may quote the payload, and this one is logged.
+            message = f"not a stored payload: {type(error).__name__}"
+            raise InvalidInput("unreadable_payload", message) from error
         return cls(data=data, headers=headers, time=time)
 
 
