@@ -78,7 +78,7 @@ class OperationCreate(Shape):
     filter: OperationFilter | None = None
     """Which records; fixed when the operation begins: relative times count from then, and `until`
     left out is then. For `retry`, `status` may be `failed`, `cancelled`, `retrying` and
-    `succeeded`; left out it is `failed` and `cancelled`. `replay` and `rematch` need `since`. A
+    `succeeded`; left out it is `failed`. `replay` and `rematch` need `since`. A
     `since` that is given lies at most 366 days back: nothing is kept for longer."""
     from_operation: str | None = None
     """Instead of `filter`: what a dry run of the same action selected, or (for `replay`) the events

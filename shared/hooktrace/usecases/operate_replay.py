@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from hooktrace.domain.events import EventRecord, Payload
 from hooktrace.domain.ids import EventId
+from hooktrace.domain.event_types import name_type
 from hooktrace.domain.notification_kinds import is_reserved
 from hooktrace.domain.operations import Operation, OperationItem
 from hooktrace.domain.states import EventStatus
@@ -74,7 +75,7 @@ class ReplayItems:
             return "expired"
         if event.expunged_ms is not None:
             return "data_expunged"
-        if is_reserved(event.type) and event.type not in operation.filters.type:
+        if is_reserved(event.type) and not name_type(operation.filters.type, event.type):
             return "operational"
         if event.status in NOT_REPLAYED:
             return NOT_REPLAYED[event.status]
