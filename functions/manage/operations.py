@@ -56,6 +56,7 @@ def operation_routes(wired: Wired) -> tuple[Route, ...]:
             problems=(
                 "invalid_idempotency_key",
                 "idempotency_key_reused",
+                "idempotency_in_progress",
                 "unknown_reference",
                 "conflict",
             ),

@@ -129,6 +129,7 @@ def subscription_routes(wired: Wired) -> tuple[Route, ...]:
                 "data_expunged",
                 "invalid_idempotency_key",
                 "idempotency_key_reused",
+                "idempotency_in_progress",
             ),
             headers=("Idempotency-Key",),
         ),

@@ -120,7 +120,10 @@ class IdempotencyKeys(Protocol):
     """Idempotency keys of a project."""
 
     def claim(self, project: ProjectId, key: str, mine: KeyClaim, *, now_s: int) -> KeyClaim:
-        """The claim that stands: `mine` if the key was free or its claim expired."""
+        """The claim that stands: `mine` if the key was free or its claim expired.
+
+        Raises Conflict (`idempotency_in_progress`) while others keep taking it over.
+        """
         ...
 
     def claimed(self, project: ProjectId, key: str, *, now_s: int) -> bool:

@@ -120,7 +120,6 @@ def test_more_endpoints_than_one_batch_holds(subject: Subject) -> None:
 def test_endpoints_of_another_project_are_not_there(subject: Subject) -> None:
     endpoint = subject.endpoint()
     assert subject.registry.endpoints.get_endpoint("prj_other", endpoint.id) is None
-    assert not subject.registry.endpoints.is_deleted("prj_other", endpoint.id)
 
 
 def test_lists_walk_in_order_of_creation(subject: Subject) -> None:

@@ -11,7 +11,7 @@ from hooktrace.adapters.items import Item, Key
 from hooktrace.adapters.operation_items import operation_ref
 from hooktrace.adapters.tables import Change, Put, Refused, Table
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
-from hooktrace.domain.errors import Unavailable
+from hooktrace.domain.errors import Conflict
 from hooktrace.domain.events import ITEM_PAYLOAD_BYTES, EventRecord, PlannedDelivery
 from hooktrace.domain.ids import (
     DeliveryId,
@@ -147,7 +147,10 @@ class TableLedger:
         )
 
     def claim(self, project: ProjectId, key: str, mine: KeyClaim, *, now_s: int) -> KeyClaim:
-        """The idempotency key's claim that stands; one conditional write, `mine` if it wins."""
+        """The idempotency key's claim that stands; one conditional write, `mine` if it wins.
+
+        Raises Conflict while others keep taking the key over: nothing is claimed then.
+        """
         item = items.claim_item(project, key, mine.event_id, mine.fingerprint, mine.expires_s)
         (refused,) = self._table.write([Put(item)])
         for _ in range(CLAIM_TRIES):
@@ -161,7 +164,11 @@ class TableLedger:
                 return stands
             newer = items.next_version(item, refused.current)
             (refused,) = self._table.write([Change(refused.current, newer)])
-        raise Unavailable("the idempotency key keeps changing")
+        raise Conflict(
+            "Other requests with this idempotency key are at work. Send this one again.",
+            code="idempotency_in_progress",
+            retry_after_seconds=1,
+        )
 
     def claimed(self, project: ProjectId, key: str, *, now_s: int) -> bool:
         """Whether a claim on the idempotency key stands."""

@@ -43,10 +43,10 @@ ATTENTION_MANUAL = {
 class Filters:
     """What the records of a list have in common. Values of one kind are alternatives (OR).
 
-    `type` holds patterns, as a subscription has them. On deliveries `type` and `idempotency_key` are those of the event. On events, endpoint,
-    subscription, trigger, outcome and response status ask for one delivery that satisfies them
-    together, and the last three for one attempt of it that does. Attempts are those that the
-    record of the delivery holds, the latest ones.
+    `type` holds patterns, as a subscription has them. On deliveries `type` and `idempotency_key`
+    are those of the event. On events, endpoint, subscription, trigger, outcome and response status
+    ask for one delivery that satisfies them together, and the last three for one attempt of it
+    that does. Attempts are those that the record of the delivery holds, the latest ones.
     """
 
     kind: ListKind

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hooktrace.domain.event_types import name_type
 from hooktrace.domain.events import EventRecord, Payload
 from hooktrace.domain.ids import EventId
-from hooktrace.domain.event_types import name_type
 from hooktrace.domain.notification_kinds import is_reserved
 from hooktrace.domain.operations import Operation, OperationItem
 from hooktrace.domain.states import EventStatus

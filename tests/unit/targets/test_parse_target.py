@@ -96,7 +96,7 @@ MALFORMED = [
 
 @pytest.mark.parametrize("url", BLOCKED)
 def test_fc_20_an_address_of_the_inside_is_blocked_in_any_spelling(url: str) -> None:
-    assert refusal(url) == "blocked_address"
+    assert refusal(url, allow_http=True) == "blocked_address"
 
 
 @pytest.mark.parametrize("url", MALFORMED)
@@ -141,8 +141,14 @@ def test_the_parts_are_those_that_are_used() -> None:
     assert parsed("https://hooks.example.com/").address is None
 
 
-def test_http_must_be_allowed() -> None:
-    assert refusal("http://hooks.example.com/") == "http_not_allowed"
+@pytest.mark.parametrize("host", ["hooks.example.com", "127.0.0.1:8080", "localhost", "10.0.0.1"])
+def test_http_must_be_allowed_before_the_address_counts(host: str) -> None:
+    assert refusal(f"http://{host}/") == "http_not_allowed"
+    with pytest.raises(InvalidInput, match=r"Use https, or allow http first: PATCH the project"):
+        parsed(f"http://{host}/")
+
+
+def test_http_that_is_allowed() -> None:
     target = parsed("http://hooks.example.com/", allow_http=True)
     assert (target.url, target.port) == ("http://hooks.example.com/", 80)
     assert parsed("http://hooks.example.com:443/", allow_http=True).authority.endswith(":443")
