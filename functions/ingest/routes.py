@@ -100,10 +100,9 @@ def declare(wired: Callable[[], Wired]) -> tuple[Route, ...]:
     def post_batch(request: Request) -> Response:
         check_content_type(request)
         if "idempotency-key" in request.headers:
-            raise InvalidInput(
-                "invalid_header",
-                "A batch has no `Idempotency-Key`; give each event its own `idempotency_key`.",
-            )
+            message = "A batch has no `Idempotency-Key`; give each event its own `idempotency_key`."
+            fault = Fault("", "invalid_header", message, parameter="idempotency-key")
+            raise InvalidInput("invalid_header", message, (fault,))
         context, limit = _trace_context(request), wired().max_event_bytes
         read = [
             _read(item, context, limit)

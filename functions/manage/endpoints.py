@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from functions.manage.contract import EndpointCreate, EndpointPage, EndpointPatch, GivenSecrets
-from functions.manage.cursors import read_cursor, write_cursor
+from functions.manage.cursors import next_cursor, read_cursor
 from functions.manage.desks import Wired
 from functions.manage.endpoint_answers import (
     EnabledEndpoint,
@@ -172,10 +172,8 @@ def _list(wired: Wired, request: Request) -> Response:
         after=read_cursor(asked.cursor, *scope),
         desk=wired().endpoints,
     )
-    body: dict[str, object] = {"items": [endpoint_view(endpoint) for endpoint in page.items]}
-    if page.next_after is not None:
-        body["next_cursor"] = write_cursor(page.next_after, *scope)
-    return Response(200, body)
+    items = [endpoint_view(endpoint) for endpoint in page.items]
+    return Response(200, {"items": items, "next_cursor": next_cursor(page.next_after, *scope)})
 
 
 def _get(wired: Wired, request: Request) -> Response:

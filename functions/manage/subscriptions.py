@@ -16,7 +16,7 @@ from functions.manage.contract import (
     SubscriptionPatch,
     SubscriptionTest,
 )
-from functions.manage.cursors import read_cursor, write_cursor
+from functions.manage.cursors import next_cursor, read_cursor
 from functions.manage.desks import Wired
 from functions.manage.operation_shapes import OperationView
 from functions.manage.reading import (
@@ -29,7 +29,6 @@ from functions.manage.reading import (
 )
 from functions.manage.trying import try_it
 from hooktrace.api.http import Request, Response, Route, read_query, validate
-from hooktrace.domain.ids import is_id
 from hooktrace.domain.registry import State
 from hooktrace.usecases import manage_subscriptions as use
 
@@ -170,8 +169,6 @@ def _list(wired: Wired, request: Request) -> Response:
     endpoint_id = asked.endpoint_id
     scope = ("subscriptions", request.project_id, endpoint_id or "")
     after = read_cursor(asked.cursor, *scope)
-    if endpoint_id is not None and not is_id(endpoint_id, "ep"):
-        return Response(200, {"items": []})
     page = use.list_subscriptions(
         request.project_id,
         limit=asked.limit,
@@ -179,10 +176,8 @@ def _list(wired: Wired, request: Request) -> Response:
         endpoint_id=endpoint_id,
         desk=wired().subscriptions,
     )
-    body: dict[str, object] = {"items": [subscription_view(each) for each in page.items]}
-    if page.next_after is not None:
-        body["next_cursor"] = write_cursor(page.next_after, *scope)
-    return Response(200, body)
+    items = [subscription_view(each) for each in page.items]
+    return Response(200, {"items": items, "next_cursor": next_cursor(page.next_after, *scope)})
 
 
 def _get(wired: Wired, request: Request) -> Response:
