@@ -65,7 +65,7 @@ class Ledger(Protocol):
 
 
 class Payloads(Protocol):
-    """Payloads that do not fit into the event item, plan pages, and attempts moved aside."""
+    """Payloads and plans that do not fit into the event's own item."""
 
     def put_payload(self, project: ProjectId, event: EventId, packed: bytes, ttl: int) -> str:
         """Stores a packed payload beside its event; answers where ("item" or "s3")."""
@@ -109,7 +109,10 @@ class AttemptShelf(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeyClaim:
-    """What an idempotency key stands for: an event, the bytes it came with, until when (s)."""
+    """What an idempotency key stands for: an event, the bytes it came with, until when (s).
+
+    A key of `POST /v1/operations` stands for an operation: `event_id` holds the operation's id.
+    """
 
     event_id: EventId
     fingerprint: str
