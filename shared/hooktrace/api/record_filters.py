@@ -45,7 +45,7 @@ def _three_digits(value: object) -> object:
 def _pattern(text: str) -> str:
     complaint = pattern_complaint(text)
     if complaint is not None:
-        raise PydanticCustomError("invalid_parameter", "{said}", {"said": complaint})
+        raise PydanticCustomError("string_pattern_mismatch", "{said}", {"said": complaint})
     return text
 
 

@@ -56,7 +56,7 @@ def test_what_is_no_pattern_is_refused_with_the_reason(caller: Caller, pattern: 
         assert (refused.status, refused.json["code"]) == (400, "invalid_parameter")
     body = {"action": "retry", "filter": {"type": [pattern]}}
     refused = caller.start(body)
-    assert refused.status == 400
+    assert (refused.status, refused.json["code"]) == (400, "invalid_field")
     assert refused.json["errors"][0]["pointer"] == "/filter/type/0"
 
 
