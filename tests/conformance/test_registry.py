@@ -221,3 +221,11 @@ def test_audit_records_are_read_in_both_orders_and_completed_in_place(subject: S
     assert read(1, 3, descending=True) == made[3:0:-1]
     assert read(0, 4, limit=2, descending=True) == [made[4], made[3]]
     assert audit.read_audit(new_id("prj"), "0", "Z", limit=9, descending=False) == []
+
+
+def test_a_range_whose_ends_are_swapped_is_empty(subject: Subject) -> None:
+    subject.endpoint()
+    for descending in (False, True):
+        assert (
+            subject.table.query(f"PROJECT#{subject.project}", "F", "D", descending=descending) == []
+        )

@@ -191,6 +191,13 @@ def test_a_walk_keeps_the_window_it_began_with_like_fc_53(room: Room) -> None:
     assert [item["target"] for item in older["items"]] == made[1::-1]
 
 
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_a_window_that_has_not_begun_is_an_empty_last_page(room: Room, order: str) -> None:
+    room.endpoint()
+    page = room.call("GET", f"/v1/audit?since=2100-01-01T00:00:00Z&order={order}")
+    assert (page.status, page.json) == (200, {"items": [], "next_cursor": None})
+
+
 def test_a_window_that_holds_nothing_is_empty_like_fc_54(room: Room) -> None:
     room.endpoint()
     for order in ("asc", "desc"):
