@@ -46,7 +46,12 @@ class Settings(BaseModel):
     extra_ca_file: str | None = Field(
         default=None, description="path in the asset of further CA certificates for deliveries"
     )
-    max_body_bytes: int = Field(default=1_048_576, gt=0, le=6_000_000)
+    max_body_bytes: int = Field(
+        default=1_048_576,
+        gt=0,
+        le=4_194_304,
+        description="unpacked; Lambda takes 6 MB, in which a body is escaped or in base64",
+    )
     max_waiters: int = Field(
         default=20, ge=0, le=100, description="calls of a project that may wait at once"
     )

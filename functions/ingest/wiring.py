@@ -20,7 +20,7 @@ from hooktrace.adapters.sqs import SqsQueue
 from hooktrace.adapters.system import SystemChance, SystemClock
 from hooktrace.adapters.waiters import TableWaiters
 from hooktrace.api.auth import Authenticator
-from hooktrace.domain.errors import InvalidInput, NotFound, Unavailable
+from hooktrace.domain.errors import Conflict, InvalidInput, NotFound, Unavailable
 from hooktrace.domain.events import EventRecord
 from hooktrace.domain.new_event import NewEvent
 from hooktrace.domain.registry import Project
@@ -51,7 +51,7 @@ class Wired:
 
     def ingest(
         self, news: Sequence[NewEvent], project_id: str
-    ) -> list[Accepted | InvalidInput | Unavailable]:
+    ) -> list[Accepted | InvalidInput | Conflict | Unavailable]:
         """Accepts events for a project."""
         return self.events.run(news, self._project(project_id))
 

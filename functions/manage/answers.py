@@ -56,15 +56,17 @@ class NewProjectView(ProjectView):
 
 
 class ProjectList(Shape):
-    """The projects that a key can see."""
+    """The projects that a key can see, on one page."""
 
     items: list[ProjectView]
+    next_cursor: str | None
 
 
 class KeyList(Shape):
-    """The keys of a project."""
+    """The keys of a project, on one page."""
 
     items: list[KeyView]
+    next_cursor: str | None
 
 
 class AuditEntry(Shape):
@@ -91,7 +93,7 @@ class AuditList(Shape):
     """A page of the audit trail."""
 
     items: list[AuditEntry]
-    next_cursor: str | None = None
+    next_cursor: str | None
 
 
 class SubscriptionView(Shape):
@@ -109,10 +111,10 @@ class SubscriptionView(Shape):
 
 
 class SubscriptionList(Shape):
-    """A page of subscriptions; `next_cursor` is left out on the last one."""
+    """A page of subscriptions; `next_cursor` is null on the last one."""
 
     items: list[SubscriptionView]
-    next_cursor: str | None = None
+    next_cursor: str | None
 
 
 class SteeredDelivery(Shape):

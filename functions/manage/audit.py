@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from functions.manage.answers import AuditEntry, AuditList
 from functions.manage.audit_shapes import AuditQuery
-from functions.manage.cursors import read_cursor, write_cursor
+from functions.manage.cursors import next_cursor, read_cursor
 from functions.manage.desks import Wired
 from hooktrace.api.http import Request, Response, Route, read_query, refusal_status
 from hooktrace.domain.audit import AuditFilter, AuditRecord, is_target, member_names
@@ -132,11 +132,10 @@ def _list(wired: Wired, request: Request) -> Response:
         limit=asked.limit,
         desk=desk,
     )
-    body: dict[str, object] = {"items": [_entry(one) for one in page.items]}
-    if (goes_on := page.next_place) is not None:
-        text = f"{goes_on.low_ms}.{goes_on.high_ms}.{goes_on.after}"
-        body["next_cursor"] = write_cursor(text, *scope)
-    return Response(200, body)
+    goes_on = page.next_place
+    text = None if goes_on is None else f"{goes_on.low_ms}.{goes_on.high_ms}.{goes_on.after}"
+    items = [_entry(one) for one in page.items]
+    return Response(200, {"items": items, "next_cursor": next_cursor(text, *scope)})
 
 
 def _entry(record: AuditRecord) -> AuditEntry:

@@ -22,6 +22,11 @@ def write_cursor(after: str, *scope: str) -> str:
     return base64.urlsafe_b64encode(_check(text, scope) + text).rstrip(b"=").decode()
 
 
+def next_cursor(after: str | None, *scope: str) -> str | None:
+    """The `next_cursor` of a page: null on the last one, where there is nothing to go on after."""
+    return None if after is None else write_cursor(after, *scope)
+
+
 def read_cursor(cursor: str | None, *scope: str, shape: re.Pattern[str] = AN_ID) -> str | None:
     """The id to go on after. Raises InvalidInput for what `write_cursor` did not make so."""
     if cursor is None:

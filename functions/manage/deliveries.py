@@ -9,7 +9,7 @@ from functions.manage.contract import RetryOptions
 from functions.manage.desks import Wired
 from hooktrace.api.http import Request, Response, Route, read_json
 from hooktrace.domain.deliveries import DeliveryRecord
-from hooktrace.domain.ids import ProjectId, bare, delivery_id
+from hooktrace.domain.ids import ProjectId
 
 TAGS = ("Deliveries",)
 
@@ -103,7 +103,7 @@ def _replay(wired: Wired, request: Request) -> Response:
     body = ReplayedEvent(
         id=event.id,
         status=event.status,
-        added=[delivery_id(event.ulid, bare(p.endpoint_id), p.replay) for p in done.added],
+        added=[event.delivery_of(p) for p in done.added],
         links={"self": f"/v1/events/{event.id}"},
     )
     return Response(202, body)

@@ -136,10 +136,10 @@ class EndpointWithSecret(EndpointView):
 
 
 class EndpointList(Shape):
-    """A page of endpoints; `next_cursor` is left out on the last one."""
+    """A page of endpoints; `next_cursor` is null on the last one."""
 
     items: list[EndpointView]
-    next_cursor: str | None = None
+    next_cursor: str | None
 
 
 def endpoint_view(endpoint: Endpoint) -> dict[str, object]:

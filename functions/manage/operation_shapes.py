@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, StrictBool, WithJsonSchema, field_validator
@@ -78,7 +79,7 @@ class OperationCreate(Shape):
     filter: OperationFilter | None = None
     """Which records; fixed when the operation begins: relative times count from then, and `until`
     left out is then. For `retry`, `status` may be `failed`, `cancelled`, `retrying` and
-    `succeeded`; left out it is `failed` and `cancelled`. `replay` and `rematch` need `since`. A
+    `succeeded`; left out it is `failed`. `replay` and `rematch` need `since`. A
     `since` that is given lies at most 366 days back: nothing is kept for longer."""
     from_operation: str | None = None
     """Instead of `filter`: what a dry run of the same action selected, or (for `replay`) the events
@@ -131,6 +132,17 @@ class FindingsView(Shape):
     """How many only the subscription compared with takes."""
 
 
+class TriedView(Shape):
+    """What a test tries, as it stood when it began."""
+
+    event_types: list[str]
+    filter: Any
+    subscription_id: str | None
+    """The subscription that was tried, if one was named instead of a selection."""
+    against: str | None
+    """The subscription that it is compared with."""
+
+
 class NextStepView(Shape):
     """What comes next."""
 
@@ -147,7 +159,8 @@ class OperationView(Shape):
     dry_run: bool
     force: bool
     filter: Any
-    """As it was given."""
+    """Which records, as it was given; null for a test, which has `tried`, and with
+    `from_operation`."""
     from_operation: str | None
     to_endpoint_id: str | None
     since: str | None
@@ -156,6 +169,7 @@ class OperationView(Shape):
     requested_by: str
     """The key id."""
     counts: CountsView
+    tried: TriedView | None
     test: FindingsView | None
     examples: dict[str, list[str]]
     """The ids of up to ten records, by what they are: `selected`, or `gained` and `lost`."""
@@ -169,10 +183,10 @@ class OperationView(Shape):
 
 
 class OperationList(Shape):
-    """A page of operations, newest first; `next_cursor` is left out on the last one."""
+    """A page of operations, newest first; `next_cursor` is null on the last one."""
 
     items: list[OperationView]
-    next_cursor: str | None = None
+    next_cursor: str | None
 
 
 class OperationItemView(Shape):
@@ -186,10 +200,10 @@ class OperationItemView(Shape):
 
 
 class OperationItemList(Shape):
-    """A page of items. It may be short, even empty, while `next_cursor` is there: go on."""
+    """A page of items. It may be short, even empty, while `next_cursor` is not null: go on."""
 
     items: list[OperationItemView]
-    next_cursor: str | None = None
+    next_cursor: str | None
 
 
 def operation_view(operation: Operation) -> OperationView:
@@ -202,7 +216,7 @@ def operation_view(operation: Operation) -> OperationView:
         state=operation.state.value,
         dry_run=operation.dry_run,
         force=operation.force,
-        filter=operation.given.get("filter"),
+        filter=None if operation.action == "test" else operation.given.get("filter"),
         from_operation=operation.from_operation,
         to_endpoint_id=operation.only_endpoint,
         since=rfc3339(operation.low_ms) if operation.low_ms else None,
@@ -216,6 +230,7 @@ def operation_view(operation: Operation) -> OperationView:
             skipped=counts.skipped,
             failed=counts.failed,
         ),
+        tried=_tried(operation),
         test=_findings(operation),
         examples={kind: list(ids) for kind, ids in operation.examples.items()},
         reason=operation.reason,
@@ -224,6 +239,19 @@ def operation_view(operation: Operation) -> OperationView:
         finished_at=None if finished_ms is None else rfc3339(finished_ms),
         next=_next(operation),
         links={"self": path, "items": f"{path}/items"},
+    )
+
+
+def _tried(operation: Operation) -> TriedView | None:
+    candidate, given = operation.candidate, operation.given
+    if candidate is None:
+        return None
+    text = candidate.filter_text
+    return TriedView(
+        event_types=list(candidate.event_types),
+        filter=None if text is None else json.loads(text),
+        subscription_id=given.get("subscription_id"),
+        against=given.get("against"),
     )
 
 

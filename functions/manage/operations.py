@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from functions.manage.cursors import read_cursor, write_cursor
+from functions.manage.cursors import next_cursor, read_cursor
 from functions.manage.desks import Wired
 from functions.manage.operation_shapes import (
     ItemPageQuery,
@@ -30,6 +30,10 @@ from hooktrace.domain.operations import REPLAYABLE, RETRYABLE, RETRYABLE_BY_DEFA
 from hooktrace.usecases.manage_operations import Order
 
 TAGS = ("Operations",)
+SINCE_WHEN = (
+    "Say since when events are taken: an RFC 3339 time with its zone, or a time back from now, "
+    "such as -24h."
+)
 DISCARDED = frozenset({"discarded"})
 _A_PLACE = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}")
 
@@ -56,6 +60,7 @@ def operation_routes(wired: Wired) -> tuple[Route, ...]:
             problems=(
                 "invalid_idempotency_key",
                 "idempotency_key_reused",
+                "idempotency_in_progress",
                 "unknown_reference",
                 "conflict",
             ),
@@ -164,7 +169,7 @@ def _check_choice(given: OperationCreate) -> None:
     if given.to_endpoint_id is not None and not is_id(given.to_endpoint_id, "ep"):
         raise _refused("/to_endpoint_id", "This cannot be the id of an endpoint.")
     if given.action != "retry" and given.filter is not None and given.filter.since is None:
-        raise _refused("/filter/since", "Say since when.", "missing_field")
+        raise _refused("/filter/since", SINCE_WHEN, "missing_field")
 
 
 def _statuses(filters: OperationFilter, allowed: frozenset[str], verb: str) -> frozenset[str]:
@@ -182,10 +187,9 @@ def _list(wired: Wired, request: Request) -> Response:
         before=read_cursor(asked.cursor, *scope),
         limit=asked.limit + 1,
     )
-    body: dict[str, object] = {"items": [operation_view(one) for one in found[: asked.limit]]}
-    if len(found) > asked.limit:
-        body["next_cursor"] = write_cursor(found[asked.limit - 1].id, *scope)
-    return Response(200, body)
+    shown = [operation_view(one) for one in found[: asked.limit]]
+    after = shown[-1].id if len(found) > asked.limit else None
+    return Response(200, {"items": shown, "next_cursor": next_cursor(after, *scope)})
 
 
 def _get(wired: Wired, request: Request) -> Response:
@@ -206,10 +210,9 @@ def _items(wired: Wired, request: Request) -> Response:
         start=(int(page), int(position)),
         limit=asked.limit,
     )
-    body: dict[str, object] = {"items": [item_view(one) for one in found.items]}
-    if found.next_place is not None:
-        body["next_cursor"] = write_cursor("{}.{}".format(*found.next_place), *scope)
-    return Response(200, body)
+    goes_on = None if found.next_place is None else "{}.{}".format(*found.next_place)
+    shown = [item_view(one) for one in found.items]
+    return Response(200, {"items": shown, "next_cursor": next_cursor(goes_on, *scope)})
 
 
 def _change(wired: Wired, verb: str, request: Request) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from functions.manage.cursors import write_cursor
+from functions.manage.cursors import next_cursor
 from hooktrace.api.http import encode_json
 from hooktrace.domain.shown_size import MOST_SHOWN_BYTES
 
@@ -12,7 +12,7 @@ from hooktrace.domain.shown_size import MOST_SHOWN_BYTES
 def page_of(
     items: Sequence[Mapping[str, object]], next_after: str | None, *scope: str
 ) -> dict[str, object]:
-    """The body of a page. It has one item at least, and a cursor when more follow.
+    """The body of a page. It has one item at least, if there is one.
 
     `next_after` is the id after which the next page begins, None after the last item.
     """
@@ -22,7 +22,4 @@ def page_of(
         if left < 0 < number:
             items, next_after = items[:number], str(items[number - 1]["id"])
             break
-    body: dict[str, object] = {"items": list(items)}
-    if next_after is not None:
-        body["next_cursor"] = write_cursor(next_after, *scope)
-    return body
+    return {"items": list(items), "next_cursor": next_cursor(next_after, *scope)}

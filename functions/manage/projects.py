@@ -135,7 +135,7 @@ def _create_project(wired: Wired, request: Request) -> Response:
 
 def _list_projects(wired: Wired, request: Request) -> Response:
     own = use.get_project(request.project_id, request.project_id, desk=wired().projects)
-    return Response(200, {"items": [project_view(own)]})
+    return Response(200, {"items": [project_view(own)], "next_cursor": None})
 
 
 def _get_project(wired: Wired, request: Request) -> Response:
@@ -166,7 +166,7 @@ def _create_key(wired: Wired, request: Request) -> Response:
 
 def _list_keys(wired: Wired, request: Request) -> Response:
     keys = use.list_keys(request.project_id, desk=wired().projects)
-    return Response(200, {"items": [key_view(key) for key in keys]})
+    return Response(200, {"items": [key_view(key) for key in keys], "next_cursor": None})
 
 
 def _get_key(wired: Wired, request: Request) -> Response:

@@ -30,7 +30,6 @@ from functions.manage.reading import (
 )
 from functions.manage.trying import try_it
 from hooktrace.api.http import Request, Response, Route, read_query, validate
-from hooktrace.domain.ids import is_id
 from hooktrace.domain.registry import State
 from hooktrace.usecases import manage_subscriptions as use
 
@@ -130,6 +129,7 @@ def subscription_routes(wired: Wired) -> tuple[Route, ...]:
                 "data_expunged",
                 "invalid_idempotency_key",
                 "idempotency_key_reused",
+                "idempotency_in_progress",
             ),
             headers=("Idempotency-Key",),
         ),
@@ -170,8 +170,6 @@ def _list(wired: Wired, request: Request) -> Response:
     endpoint_id = asked.endpoint_id
     scope = ("subscriptions", request.project_id, endpoint_id or "")
     after = read_cursor(asked.cursor, *scope)
-    if endpoint_id is not None and not is_id(endpoint_id, "ep"):
-        return Response(200, {"items": []})
     page = use.list_subscriptions(
         request.project_id,
         limit=asked.limit,

@@ -164,7 +164,7 @@ class EventSummary(Shape):
 
 
 class EventPage(Shape):
-    """A page of events. It may be short, even empty, while `next_cursor` is there: go on."""
+    """A page of events. It may be short, even empty, while `next_cursor` is not null: go on."""
 
     items: list[EventSummary]
     next_cursor: str | None
@@ -174,7 +174,7 @@ class EventPage(Shape):
 
 
 class DeliveryPage(Shape):
-    """A page of deliveries. It may be short, even empty, while `next_cursor` is there: go on."""
+    """A page of deliveries. It may be short, even empty, while `next_cursor` is not null: go on."""
 
     items: list[Delivery]
     next_cursor: str | None

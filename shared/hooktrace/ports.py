@@ -80,7 +80,7 @@ class Ledger(Protocol):
 
 
 class Payloads(Protocol):
-    """Payloads that do not fit into the event item, plan pages, and attempts moved aside."""
+    """Payloads and plans that do not fit into the event's own item."""
 
     def put_payload(self, project: ProjectId, event: EventId, packed: bytes, ttl: int) -> str:
         """Stores a packed payload beside its event; answers where ("item" or "s3")."""
@@ -135,23 +135,34 @@ class AttemptShelf(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeyClaim:
-    """What an idempotency key stands for: an event, the bytes it came with, until when (s)."""
+    """What an idempotency key stands for: an event, the bytes it came with, until when (s).
+
+    A key of `POST /v1/operations` stands for an operation: `event_id` holds the operation's id.
+    """
 
     event_id: EventId
     fingerprint: str
     expires_s: int
 
 
+@dataclass(frozen=True, slots=True)
+class Contended:
+    """Others kept taking an idempotency key over: nothing was claimed."""
+
+
 class IdempotencyKeys(Protocol):
     """Idempotency keys of a project."""
 
     def claim(self, project: ProjectId, key: str, mine: KeyClaim, *, now_s: int) -> KeyClaim:
-        """The claim that stands: `mine` if the key was free or its claim expired."""
+        """The claim that stands: `mine` if the key was free or its claim expired.
+
+        Raises Conflict (`idempotency_in_progress`) while others keep taking it over.
+        """
         ...
 
     def claim_all(
         self, project: ProjectId, mine: Sequence[tuple[str, KeyClaim]], *, now_s: int
-    ) -> list[KeyClaim | Failed]:
+    ) -> list[KeyClaim | Contended | Failed]:
         """As `claim` for many keys, which may repeat: of two the first stands. Raises nothing."""
         ...
 

@@ -77,10 +77,6 @@ class EndpointReader(Protocol):
         """Those of the endpoints that exist, by id."""
         ...
 
-    def is_deleted(self, project_id: str, endpoint_id: str) -> bool:
-        """Whether the endpoint existed in this project and was deleted (its tombstone is kept)."""
-        ...
-
 
 class EndpointStore(EndpointReader, Protocol):
     """Endpoints for managing. Changes of state reach the matchers with the same write."""

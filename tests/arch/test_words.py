@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.arch.sources import tracked
+from tests.arch.sources import python_files, tracked
 from tools.setup import ROOT
 
 BINARY = {".png", ".jpg", ".ico", ".woff2", ".gz", ".zip", ".svg"}
@@ -20,6 +21,7 @@ FORBIDDEN = re.compile(
     re.IGNORECASE,
 )
 UNFINISHED = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")) + r")\b")
+FULFILS = re.compile(r"Fulfils `(hooktrace(?:\.\w+)+)\.(\w+)`")
 BARE = re.compile(r"#\s*type:\s*ignore(?!\[)|#\s*noqa(?!:)")
 REASONLESS = re.compile(
     r"#\s*(?:type:\s*ignore\[[\w, -]+\]|noqa:\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)\s*$"
@@ -56,3 +58,14 @@ def test_no_lock_holds_an_address() -> None:
 )
 def test_code_is_finished_and_exceptions_have_reasons(pattern: re.Pattern[str]) -> None:
     assert _hits(pattern, [path for path in texts() if path.suffix == ".py"]) == []
+
+
+def test_what_an_adapter_says_it_fulfils_is_there() -> None:
+    named = {
+        pair
+        for path in python_files("shared")
+        for pair in FULFILS.findall((ROOT / path).read_text(encoding="utf-8"))
+    }
+    gone = [pair for pair in named if not hasattr(importlib.import_module(pair[0]), pair[1])]
+    assert len(named) >= 10
+    assert gone == []

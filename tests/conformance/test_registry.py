@@ -120,7 +120,6 @@ def test_more_endpoints_than_one_batch_holds(subject: Subject) -> None:
 def test_endpoints_of_another_project_are_not_there(subject: Subject) -> None:
     endpoint = subject.endpoint()
     assert subject.registry.endpoints.get_endpoint("prj_other", endpoint.id) is None
-    assert not subject.registry.endpoints.is_deleted("prj_other", endpoint.id)
 
 
 def test_lists_walk_in_order_of_creation(subject: Subject) -> None:
@@ -222,3 +221,11 @@ def test_audit_records_are_read_in_both_orders_and_completed_in_place(subject: S
     assert read(1, 3, descending=True) == made[3:0:-1]
     assert read(0, 4, limit=2, descending=True) == [made[4], made[3]]
     assert audit.read_audit(new_id("prj"), "0", "Z", limit=9, descending=False) == []
+
+
+def test_a_range_whose_ends_are_swapped_is_empty(subject: Subject) -> None:
+    subject.endpoint()
+    for descending in (False, True):
+        assert (
+            subject.table.query(f"PROJECT#{subject.project}", "F", "D", descending=descending) == []
+        )

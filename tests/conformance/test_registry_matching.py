@@ -139,7 +139,7 @@ def test_subscriptions_of_one_endpoint_are_listed_apart(subject: Subject) -> Non
 # Deleting an endpoint
 
 
-def test_a_deleted_endpoint_stops_at_once_and_leaves_a_tombstone(subject: Subject) -> None:
+def test_a_deleted_endpoint_stops_at_once_and_is_to_be_purged(subject: Subject) -> None:
     endpoint = subject.endpoint()
     made = subject.subscription(endpoint)
     store = subject.registry.endpoints
@@ -147,7 +147,7 @@ def test_a_deleted_endpoint_stops_at_once_and_leaves_a_tombstone(subject: Subjec
     store.delete_endpoint(endpoint)
 
     assert store.get_endpoint(subject.project, endpoint.id) is None
-    assert store.is_deleted(subject.project, endpoint.id)
+    assert store.get_endpoints(subject.project, [endpoint.id]) == {}
     assert subject.changes(1) == Changes(version=2, endpoints_disabled=(endpoint.id,))
     assert (subject.project, endpoint.id) in purges.pending_purges()
     with pytest.raises(VersionConflict):

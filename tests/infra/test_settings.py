@@ -31,7 +31,7 @@ def test_what_is_given_wins_over_the_stage() -> None:
     [
         {"stage": "test"},
         {"throttle_rate": 0},
-        {"max_body_bytes": 10**7},
+        {"max_body_bytes": 4 * 1_048_576 + 1},  # Lambda's 6 MB, escaped or in base64
         {"unknown": 1},
         {"audit_second_seconds": 600},
         {"audit_first_seconds": 1_800},

@@ -47,7 +47,7 @@ def steps_from_json(value: object) -> tuple[Step, ...]:
     """The steps of a JSON value: one object or a list of them. Raises ValueError."""
     rows = value if isinstance(value, list) else [value]
     if not rows:
-        raise ValueError("at least one step is needed")
+        raise ValueError("at least one step is needed; DELETE goes back to what the path says")
     return tuple(_step(row) for row in rows)
 
 

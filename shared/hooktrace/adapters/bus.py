@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from hooktrace.adapters.refusals import named
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.notifications import Notification
 
@@ -51,7 +52,7 @@ class EventBus:
             try:
                 answer = self._client.put_events(Entries=entries)
             except (ClientError, BotoCoreError) as error:
-                raise Unavailable(f"the bus did not answer: {error}") from error
+                raise Unavailable(f"the bus did not answer: {named(error)}") from error
             results = zip(call, answer["Entries"], strict=True)
             call = [one for one, result in results if "ErrorCode" in result]
             if not call:

@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from hooktrace.adapters.refusals import named
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.forget_traces import encode_forget
 from hooktrace.domain.ids import EventId, ProjectId
@@ -31,6 +32,6 @@ class ForgetByCall:
                 Payload=json.dumps(message, separators=(",", ":")).encode(),
             )
         except (ClientError, BotoCoreError) as error:
-            raise Unavailable(f"the query room did not answer: {error}") from error
+            raise Unavailable(f"the query room did not answer: {named(error)}") from error
         if "FunctionError" in answer:
             raise Unavailable("the query room could not forget")

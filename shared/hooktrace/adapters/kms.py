@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from hooktrace.adapters.refusals import named
 from hooktrace.domain.errors import Unavailable
 
 CONTEXT = "hooktrace:project"
@@ -26,7 +27,7 @@ class KmsKeys:
                 KeyId=self._key_arn, KeySpec="AES_256", EncryptionContext={CONTEXT: project_id}
             )
         except (ClientError, BotoCoreError) as error:
-            raise Unavailable(f"KMS made no data key: {error}") from error
+            raise Unavailable(f"KMS made no data key: {named(error)}") from error
         return made["Plaintext"], made["CiphertextBlob"]
 
     def unwrap(self, project_id: str, wrapped: bytes) -> bytes:
@@ -37,6 +38,6 @@ class KmsKeys:
                 EncryptionContext={CONTEXT: project_id},
             )
         except (ClientError, BotoCoreError) as error:
-            raise Unavailable(f"KMS did not unwrap a data key: {error}") from error
+            raise Unavailable(f"KMS did not unwrap a data key: {named(error)}") from error
         plaintext: bytes = found["Plaintext"]
         return plaintext

@@ -11,7 +11,7 @@ from hooktrace.adapters.items import Item, Key
 from hooktrace.adapters.operation_items import operation_ref
 from hooktrace.adapters.tables import Answer, Change, Put, Table
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
-from hooktrace.domain.errors import Unavailable
+from hooktrace.domain.errors import Unavailable, key_in_progress
 from hooktrace.domain.events import ITEM_PAYLOAD_BYTES, EventRecord, PlannedDelivery
 from hooktrace.domain.ids import (
     DeliveryId,
@@ -23,7 +23,7 @@ from hooktrace.domain.ids import (
     lowest_ulid,
     split_delivery_id,
 )
-from hooktrace.ports import Due, Failed, KeyClaim, Lost, Record, Write, Written
+from hooktrace.ports import Contended, Due, Failed, KeyClaim, Lost, Record, Write, Written
 
 PLAN_PAGE = 500
 CLAIM_TRIES = 4
@@ -191,23 +191,26 @@ class TableLedger:
         )
 
     def claim(self, project: ProjectId, key: str, mine: KeyClaim, *, now_s: int) -> KeyClaim:
-        """The idempotency key's claim that stands; one conditional write, `mine` if it wins."""
+        """The idempotency key's claim that stands; one conditional write, `mine` if it wins.
+
+        Raises Conflict while others keep taking the key over: nothing is claimed then.
+        """
         (stands,) = self.claim_all(project, [(key, mine)], now_s=now_s)
         if isinstance(stands, Failed):
             raise Unavailable(stands.why)
+        if isinstance(stands, Contended):
+            raise key_in_progress()
         return stands
 
     def claim_all(
         self, project: ProjectId, mine: Sequence[tuple[str, KeyClaim]], *, now_s: int
-    ) -> list[KeyClaim | Failed]:
+    ) -> list[KeyClaim | Contended | Failed]:
         """The claims that stand: one batch of conditional writes, and more for what has expired."""
         put = [
             items.claim_item(project, key, one.event_id, one.fingerprint, one.expires_s)
             for key, one in mine
         ]
-        stands: list[KeyClaim | Failed] = [
-            Failed("the idempotency key keeps changing") for _ in mine
-        ]
+        stands: list[KeyClaim | Contended | Failed] = [Contended() for _ in mine]
         ops: dict[int, Put | Change] = {n: Put(item) for n, item in enumerate(put)}
         for _ in range(CLAIM_TRIES + 1):
             answers = self._table.write(list(ops.values())) if ops else []

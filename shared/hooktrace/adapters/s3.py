@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from hooktrace.adapters.refusals import named
 from hooktrace.domain.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class S3Blobs:
         try:
             self._client().put_object(Bucket=self._bucket, Key=name, Body=content)
         except (ClientError, BotoCoreError) as error:
-            raise Unavailable(f"the object store did not take {name}: {error}") from error
+            raise Unavailable(f"the object store did not take {name}: {named(error)}") from error
 
     def delete(self, name: str) -> None:
         """Deletes every version: on a bucket with versions a plain delete would keep them."""
@@ -38,7 +39,7 @@ class S3Blobs:
                             Bucket=self._bucket, Key=name, VersionId=one["VersionId"]
                         )
         except (ClientError, BotoCoreError) as error:
-            raise Unavailable(f"the object store did not delete {name}: {error}") from error
+            raise Unavailable(f"the object store did not delete {name}: {named(error)}") from error
 
     def get(self, name: str) -> bytes | None:
         """The content; None when it is not there.
@@ -52,7 +53,7 @@ class S3Blobs:
         except ClientError as error:
             if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
                 return None
-            raise Unavailable(f"the object store did not give {name}: {error}") from error
+            raise Unavailable(f"the object store did not give {name}: {named(error)}") from error
         except BotoCoreError as error:
-            raise Unavailable(f"the object store did not give {name}: {error}") from error
+            raise Unavailable(f"the object store did not give {name}: {named(error)}") from error
         return content

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from hooktrace.adapters.refusals import named
 from hooktrace.domain.errors import Unavailable, Unsent
 from hooktrace.domain.messages import Task, encode
 from hooktrace.domain.retry import QUEUE_DELAY_MAX_SECONDS, return_seconds
@@ -109,14 +110,14 @@ class SqsDeadLetters:
                 QueueUrl=self._url, MaxNumberOfMessages=10, WaitTimeSeconds=0
             )
         except (ClientError, BotoCoreError) as error:
-            raise Unavailable(f"the dead-letter queue did not answer: {error}") from error
+            raise Unavailable(f"the dead-letter queue did not answer: {named(error)}") from error
         return [(m["ReceiptHandle"], m["Body"]) for m in answer.get("Messages", [])]
 
     def delete(self, handle: str) -> None:
         try:
             self._client.delete_message(QueueUrl=self._url, ReceiptHandle=handle)
         except (ClientError, BotoCoreError) as error:
-            raise Unavailable(f"the dead-letter queue did not answer: {error}") from error
+            raise Unavailable(f"the dead-letter queue did not answer: {named(error)}") from error
 
 
 def _batches(waiting: list[_Entry]) -> list[list[_Entry]]:

@@ -26,7 +26,7 @@ SORT_KEY = "T"
 
 
 class TableTraffic:
-    """Fulfils `hooktrace.ports.TrafficStore` on a table."""
+    """Fulfils `hooktrace.endpoint_ports.TrafficStore` on a table."""
 
     def __init__(self, table: Table) -> None:
         self._table = table

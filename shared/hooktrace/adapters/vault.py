@@ -65,7 +65,7 @@ class DataKeys(Protocol):
 
 
 class EnvelopeVault:
-    """Fulfils `hooktrace.ports.Vault`. `monotonic` is in seconds."""
+    """Fulfils `hooktrace.endpoint_ports.Vault`. `monotonic` is in seconds."""
 
     def __init__(
         self, keys: KeyService, stored: DataKeys, *, monotonic: Callable[[], float]

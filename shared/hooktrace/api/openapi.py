@@ -36,13 +36,14 @@ _REF = "#/components/schemas/"
 _PATH_PART = re.compile(r"\{(\w+)\}")
 
 _DESCRIPTION = """Send an event once; Hooktrace signs it, delivers it to every matching endpoint and
-retries, and keeps a trace from the event to its outcome. Every error is a problem document
-(RFC 9457) with a stable `code`."""
+retries, and keeps a trace from the event to its outcome. Every error of Hooktrace is a problem
+document (RFC 9457) with a stable `code`; what API Gateway does not let through, it
+answers itself, above all with 429."""
 
 HEADERS: Mapping[str, str] = {
     "Idempotency-Key": (
-        "1 to 255 visible ASCII characters. The same key with the same body within 24 hours gives "
-        "the same answer and makes nothing new."
+        "1 to 255 visible ASCII characters, with spaces only between them. The same key with the "
+        "same body within 24 hours gives the same answer and makes nothing new."
     ),
     "If-Match": 'The change is made only if the entity tag is still this one, such as `"v7"`.',
     "If-None-Match": "The answer is 304 without a body if the entity tag is still this one.",
@@ -79,6 +80,19 @@ _PROBLEM_ERROR: Json = {
         "parameter": {"type": "string", "description": "The query parameter or header."},
         "code": {"type": "string"},
         "message": {"type": "string"},
+    },
+}
+
+_THROTTLED: Json = {
+    "description": (
+        "Too many requests: the answer of API Gateway itself, no problem document and without "
+        "`Retry-After`. Nothing was done. Send the request again after a pause that doubles each "
+        "time, with jitter."
+    ),
+    "content": {
+        "application/json": {
+            "schema": {"type": "object", "properties": {"message": {"type": "string"}}}
+        }
     },
 }
 
@@ -244,4 +258,4 @@ def _responses(route: Route, refs: _Refs) -> dict[str, Json]:
                 "properties": {"code": {"enum": codes}},
             }
         }
-    return dict(sorted(responses.items()))
+    return dict(sorted((responses | {"429": _THROTTLED}).items()))

@@ -72,7 +72,7 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "delivery_in_flight": ProblemKind(409, "An attempt of this delivery is under way or queued"),
     "data_expunged": ProblemKind(409, "The data of this event was expunged"),
     "statistics_off": ProblemKind(409, "This deployment keeps no statistics"),
-    "idempotency_in_progress": ProblemKind(409, "The first request with this key is at work"),
+    "idempotency_in_progress": ProblemKind(409, "Other requests with this key are at work"),
     "too_many_keys": ProblemKind(409, "The project has as many keys as it may have"),
     "too_many_secrets": ProblemKind(409, "As many secrets sign already as may do so"),
     "precondition_failed": ProblemKind(412, "It has changed since you read it"),

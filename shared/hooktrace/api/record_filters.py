@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from hooktrace.api.exchange import Shape
 from hooktrace.api.wording import id_of
+from hooktrace.domain.event_types import pattern_complaint
 from hooktrace.domain.listing import Filters, ListKind
 
 EventStatusName = Literal[
@@ -41,7 +42,15 @@ def _three_digits(value: object) -> object:
     return int(text)
 
 
-Types = Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]], Field(max_length=20)]
+def _pattern(text: str) -> str:
+    complaint = pattern_complaint(text)
+    if complaint is not None:
+        raise PydanticCustomError("string_pattern_mismatch", "{said}", {"said": complaint})
+    return text
+
+
+TypePattern = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_pattern)]
+Types = Annotated[list[TypePattern], Field(max_length=20)]
 EndpointIds = Annotated[list[Annotated[str, id_of("ep", "an endpoint")]], Field(max_length=20)]
 SubscriptionIds = Annotated[
     list[Annotated[str, id_of("sub", "a subscription")]], Field(max_length=20)
@@ -59,7 +68,7 @@ class RecordFilters(Shape):
     """What events or deliveries have in common. Several values of one filter mean "or"."""
 
     type: Types = Field(default_factory=list)
-    """The event type, exactly."""
+    """Event types, or patterns of them as subscriptions have: `order.*`, `**.failed`."""
     endpoint_id: EndpointIds = Field(default_factory=list)
     subscription_id: SubscriptionIds = Field(default_factory=list)
     trigger: list[Literal["automatic", "manual"]] = Field(default_factory=list, max_length=2)

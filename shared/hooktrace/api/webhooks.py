@@ -85,6 +85,11 @@ class OperationNotification(_Notification):
     succeeded: int
     skipped: int
     failed: int
+    considered: int | None = None
+    """Of a test: how many events it looked at, and below, what it found among them."""
+    matched: int | None = None
+    gained: int | None = None
+    lost: int | None = None
     reason: str | None = None
     """Why it failed; it can be resumed."""
 

@@ -101,7 +101,7 @@ def line_of(left: Left) -> Line:
         # The text itself: as part of the line it could not keep its spaces and line breaks.
         text = payload.data.decode()
     except UnicodeDecodeError as error:
-        raise InvalidInput("unreadable_payload", f"not UTF-8: {error}") from error
+        raise InvalidInput("unreadable_payload", "the data is not UTF-8") from error
     facts = {"time": payload.time, "headers": dict(payload.headers), "data": text}
     return {"kind": "payload", **where, **facts}
 

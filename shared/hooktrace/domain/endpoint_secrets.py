@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from hooktrace.domain.confidential import MASK, Change, opened
-from hooktrace.domain.endpoint_auth import BasicAuth, EndpointAuth, secret_of, with_secret_changed
+from hooktrace.domain.endpoint_auth import (
+    BasicAuth,
+    ClientCredentials,
+    EndpointAuth,
+    secret_of,
+    with_secret_changed,
+)
 from hooktrace.domain.errors import Fault, InvalidInput
 from hooktrace.domain.registry import Endpoint
 
@@ -46,7 +52,9 @@ def texts_never_recorded(endpoint: Endpoint) -> Iterator[str]:
 def unmasked(after: Endpoint, before: Endpoint | None) -> Endpoint:
     """`after` with `***` replaced by what stood there before. Raises InvalidInput if nothing did.
 
-    So what a GET shows can be sent back with a change in it. Both are opened.
+    So what a GET shows can be sent back with a change in it. Both are opened. What is sent to the
+    endpoint itself goes with it to a new URL; a client secret belongs to its token URL, and who
+    names another one has to know it.
     """
     known = {} if before is None else {name.lower(): value for name, value in before.headers}
     headers = []
@@ -66,6 +74,12 @@ def _unmasked_auth(auth: EndpointAuth | None, before: Endpoint | None) -> Endpoi
     if type(known) is not type(auth) or known is None:
         name = "password" if isinstance(auth, BasicAuth) else "client_secret"
         raise _nothing_behind(f"/auth/{name}")
+    if (
+        isinstance(auth, ClientCredentials)
+        and isinstance(known, ClientCredentials)
+        and auth.token_url != known.token_url
+    ):
+        raise _of_another_host()
     secret = secret_of(known)
     return with_secret_changed(auth, lambda place, text: secret)
 
@@ -73,6 +87,15 @@ def _unmasked_auth(auth: EndpointAuth | None, before: Endpoint | None) -> Endpoi
 def _nothing_behind(pointer: str) -> InvalidInput:
     message = f"{MASK} stands for the value there is, and there is none. Give the value itself."
     return InvalidInput("invalid_field", message, (Fault(pointer, "nothing_masked", message),))
+
+
+def _of_another_host() -> InvalidInput:
+    message = (
+        f"{MASK} keeps the client secret for the token URL that there is. Give the secret itself "
+        "with another token_url."
+    )
+    pointer = "/auth/client_secret"
+    return InvalidInput("invalid_field", message, (Fault(pointer, "secret_needed", message),))
 
 
 def _escaped(name: str) -> str:

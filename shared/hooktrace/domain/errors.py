@@ -124,3 +124,12 @@ class Unsent(Unavailable):
     def __init__(self, message: str, positions: frozenset[int]) -> None:
         super().__init__(message)
         self.positions = positions
+
+
+def key_in_progress() -> Conflict:
+    """Of an idempotency key that others keep taking over: nothing is claimed, nothing stored."""
+    return Conflict(
+        "Other requests with this idempotency key are at work. Send this one again.",
+        code="idempotency_in_progress",
+        retry_after_seconds=1,
+    )

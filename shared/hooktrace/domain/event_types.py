@@ -8,7 +8,9 @@ of words, also none; once per pattern).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from hooktrace.domain.errors import Fault, InvalidInput
@@ -94,7 +96,26 @@ def parse_event_types(value: object, *, pointer: str = "/event_types") -> EventT
     faults = _faults_of(value, pointer)
     if faults or not isinstance(value, (list, tuple)):
         raise InvalidInput("invalid_event_types", faults[0].message, faults)
-    patterns = tuple(value)
+    return _compiled(tuple(value))
+
+
+@lru_cache(maxsize=64)
+def event_types_of(patterns: frozenset[str]) -> EventTypes:
+    """The types that any of these patterns takes. What is no pattern takes only what is its very
+    text: filters of operations may have been stored before patterns were checked."""
+    return _compiled(tuple(sorted(patterns)))
+
+
+def name_type(patterns: Iterable[str], event_type: str) -> bool:
+    """Whether a pattern takes the type and has its first word in so many letters, not a star."""
+    first, words = event_type.partition(".")[0], event_type.split(".")
+    return any(
+        pattern.partition(".")[0] == first and compile_pattern(pattern).matches(words)
+        for pattern in patterns
+    )
+
+
+def _compiled(patterns: tuple[str, ...]) -> EventTypes:
     exact = frozenset(pattern for pattern in patterns if "*" not in pattern)
     compiled = tuple(compile_pattern(pattern) for pattern in patterns if "*" in pattern)
     return EventTypes(patterns, exact, compiled)
@@ -117,12 +138,13 @@ def _faults_of(value: object, pointer: str) -> tuple[Fault, ...]:
     if len(value) > MAX_PATTERNS:
         message = f"A subscription may have at most {MAX_PATTERNS} patterns; use `*`."
         return (Fault(pointer, "too_many_event_types", message),)
-    checked = ((f"{pointer}/{at}", _complaint(entry)) for at, entry in enumerate(value))
+    checked = ((f"{pointer}/{at}", pattern_complaint(entry)) for at, entry in enumerate(value))
     found = (Fault(at, "invalid_event_type", text) for at, text in checked if text is not None)
     return tuple(found)[:10]
 
 
-def _complaint(pattern: object) -> str | None:
+def pattern_complaint(pattern: object) -> str | None:
+    """What is wrong with a pattern, in a sentence; None for one that can be used."""
     if type(pattern) is not str:
         return "A pattern is a string."
     if not 1 <= len(pattern) <= MAX_TYPE_CHARACTERS:

@@ -10,12 +10,14 @@ from typing import Any
 
 from hooktrace.domain.errors import InvalidInput
 from hooktrace.domain.ids import (
+    DeliveryId,
     EndpointId,
     EventId,
     OperationId,
     ProjectId,
     SubscriptionId,
     bare,
+    delivery_id,
     ulid_ms,
 )
 from hooktrace.domain.states import EventStatus
@@ -60,7 +62,9 @@ class Payload:
             if not all(isinstance(text, str) for text in texts):
                 raise ValueError("headers and time are texts")
         except (zlib.error, ValueError, AttributeError, RecursionError) as error:
-            raise InvalidInput("unreadable_payload", f"not a stored payload: {error}") from error
+            # By its type alone: its text may quote the payload, and this one is logged.
+            message = f"not a stored payload: {type(error).__name__}"
+            raise InvalidInput("unreadable_payload", message) from error
         return cls(data=data, headers=headers, time=time)
 
 
@@ -83,11 +87,11 @@ class PlannedDelivery:
 class EventRecord:
     """An event in the ledger. Times are Unix milliseconds.
 
-        `packed` is the payload when it is inline, else None and `payload_at` says where it is
-        ("item" or "s3"). `plan` holds the planned deliveries while they are few; of many,
-        `plan_pages` pages are stored beside the record under `plan_token`. `due_ms` is when sweep
-    must look whether all that was planned got under way (after a replay). `expunged_ms` is when its
-        data was expunged, `expunged_by` the key id that asked for it.
+    `packed` is the payload when it is inline, else None and `payload_at` says where it is ("item"
+    or "s3"). `plan` holds the planned deliveries while they are few; of many, `plan_pages` pages
+    are stored beside the record under `plan_token`. `due_ms` is when sweep must look whether all
+    that was planned got under way (after a replay). `expunged_ms` is when its data was expunged,
+    `expunged_by` the key id that asked for it.
     """
 
     id: EventId
@@ -121,6 +125,10 @@ class EventRecord:
     @property
     def accepted_ms(self) -> int:
         return ulid_ms(self.id)
+
+    def delivery_of(self, plan: PlannedDelivery) -> DeliveryId:
+        """The id of a planned delivery of this event."""
+        return delivery_id(self.ulid, bare(plan.endpoint_id), plan.replay)
 
     def has_expired(self, now_ms: int) -> bool:
         """Whether it is over: hidden, also while DynamoDB has not deleted it yet."""

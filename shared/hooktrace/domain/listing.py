@@ -13,6 +13,7 @@ from typing import Literal
 
 from hooktrace.domain.deliveries import Attempt, DeliveryRecord
 from hooktrace.domain.errors import Fault, InvalidInput
+from hooktrace.domain.event_types import event_types_of
 from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import ULID_LENGTH, lowest_ulid, ulid_ms
 from hooktrace.domain.times import parse_rfc3339
@@ -42,10 +43,10 @@ ATTENTION_MANUAL = {
 class Filters:
     """What the records of a list have in common. Values of one kind are alternatives (OR).
 
-    On deliveries `type` and `idempotency_key` are those of the event. On events, endpoint,
-    subscription, trigger, outcome and response status ask for one delivery that satisfies them
-    together, and the last three for one attempt of it that does. Attempts are those that the
-    record of the delivery holds, the latest ones.
+    `type` holds patterns, as a subscription has them. On deliveries `type` and `idempotency_key`
+    are those of the event. On events, endpoint, subscription, trigger, outcome and response status
+    ask for one delivery that satisfies them together, and the last three for one attempt of it
+    that does. Attempts are those that the record of the delivery holds, the latest ones.
     """
 
     kind: ListKind
@@ -74,7 +75,7 @@ class Filters:
         """Whether what is asked about the event itself holds."""
         return (
             (self.kind != "events" or _in(event.status, self.status))
-            and _in(event.type, self.type)
+            and (not self.type or event_types_of(self.type).matches(event.type))
             and _in(event.idempotency_key, self.idempotency_key)
         )
 

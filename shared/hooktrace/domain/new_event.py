@@ -21,6 +21,11 @@ MAX_IDEMPOTENCY_KEY = 255
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 _KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+_NO_KEY = "invalid_idempotency_key"
+_A_KEY = (
+    f"An idempotency key has 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII characters, with spaces only "
+    "between them."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +75,37 @@ def parse_new_event(
     return NewEvent(
         type=_type(parsed),
         payload=payload,
-        idempotency_key=check_idempotency_key(_item_key(parsed) if in_batch else idempotency_key),
+        idempotency_key=_checked_item_key(parsed)
+        if in_batch
+        else check_idempotency_key(idempotency_key),
         traceparent=traceparent,
         tracestate=tracestate,
     )
 
 
 def check_idempotency_key(key: str | None) -> str | None:
-    """The key if it can be one: 1 to 255 visible ASCII characters."""
-    if key is None or (len(key) <= MAX_IDEMPOTENCY_KEY and _KEY.fullmatch(key)):
+    """The key of the header if it can be one: 1 to 255 visible ASCII characters, with spaces only
+    between them. Raises InvalidInput (`invalid_idempotency_key`)."""
+    if _is_key(key):
         return key
-    raise InvalidInput(
-        "invalid_idempotency_key",
-        f"An idempotency key has 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII characters.",
-    )
+    raise _no_key(Fault("", _NO_KEY, _A_KEY, parameter="idempotency-key"))
+
+
+def _checked_item_key(parsed: ParsedObject) -> str | None:
+    key = _item_key(parsed)
+    if _is_key(key):
+        return key
+    raise _no_key(Fault("/idempotency_key", _NO_KEY, _A_KEY))
+
+
+def _is_key(key: str | None) -> bool:
+    if key is None:
+        return True
+    return len(key) <= MAX_IDEMPOTENCY_KEY and _KEY.fullmatch(key) is not None
+
+
+def _no_key(fault: Fault) -> InvalidInput:
+    return InvalidInput(_NO_KEY, _A_KEY, (fault,))
 
 
 def _item_key(parsed: ParsedObject) -> str | None:

@@ -143,6 +143,9 @@ def operation_notification(before: str | None, after: Operation) -> Notification
         "failed": after.counts.failed,
         "reason": after.reason,
     }
+    if after.action == "test":
+        found = ("considered", "matched", "gained", "lost")
+        detail |= {name: getattr(after.counts, name) for name in found}
     kept = {name: value for name, value in detail.items() if value is not None}
     return Notification(identifier, "operation.completed", after.id, after.updated_ms, kept)
 

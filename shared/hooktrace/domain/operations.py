@@ -22,8 +22,9 @@ from hooktrace.domain.listing import Filters
 Action = Literal["retry", "replay", "rematch", "test"]
 Result = Literal["pending", "succeeded", "skipped", "failed", "gained", "lost"]
 
-RETRYABLE_BY_DEFAULT = frozenset({"failed", "cancelled"})
-RETRYABLE = RETRYABLE_BY_DEFAULT | {"retrying", "succeeded"}
+RETRYABLE_BY_DEFAULT = frozenset({"failed"})
+"""What was cancelled was cancelled on purpose: by hand, or with its endpoint."""
+RETRYABLE = RETRYABLE_BY_DEFAULT | {"cancelled", "retrying", "succeeded"}
 """Statuses of deliveries that a bulk retry may ask for."""
 REPLAYABLE = frozenset({"delivering", "succeeded", "partial", "failed", "discarded"})
 """Statuses of events that a bulk replay may ask for."""

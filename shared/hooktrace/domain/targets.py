@@ -29,6 +29,10 @@ _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\\\ud800-\udfff]")
+_HTTPS_ONLY = (
+    "This project allows https only. Use https, or allow http first: PATCH the project with "
+    '`{"allow_http": true}`.'
+)
 _INSIDE_SUFFIXES = (".localhost", ".localdomain", ".internal", ".local", ".home.arpa", ".lan")
 _KEPT = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?@!$&'()*+,;=%"
@@ -63,7 +67,8 @@ def parse_target(url: str, *, allow_http: bool, allow_loopback: bool) -> Target:
 
     Raises InvalidInput with the code `invalid_url` (malformed, user information, another scheme,
     a port that is neither 80, 443 nor at least 1024), `blocked_address` (an address that is not
-    public, in any spelling, or a name of the local network) or `http_not_allowed`.
+    public, in any spelling, or a name of the local network) or `http_not_allowed`, which comes
+    after what is said of the address.
     """
     if not url:
         _invalid("The URL is empty.")
@@ -84,9 +89,7 @@ def parse_target(url: str, *, allow_http: bool, allow_loopback: bool) -> Target:
     name, address = _checked_host(host, allow_loopback=allow_loopback)
     port = _checked_port(port_text, scheme)
     if scheme == "http" and not allow_http:
-        raise InvalidInput(
-            "http_not_allowed", "This project allows https only; http must be allowed explicitly."
-        )
+        raise InvalidInput("http_not_allowed", _HTTPS_ONLY)
     path = _escaped(parts[2] or "/") + ("" if parts[3] is None else f"?{_escaped(parts[3])}")
     target = Target("", scheme, name, port, path, address)
     return Target(f"{scheme}://{target.authority}{path}", scheme, name, port, path, address)

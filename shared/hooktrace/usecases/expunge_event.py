@@ -9,7 +9,7 @@ from hooktrace.domain.deliveries import DeliveryRecord
 from hooktrace.domain.errors import NotFound, Unavailable
 from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.expunge import expunge_delivery, expunge_event
-from hooktrace.domain.ids import DeliveryId, EventId, KeyId, ProjectId, bare, delivery_id
+from hooktrace.domain.ids import DeliveryId, EventId, KeyId, ProjectId
 from hooktrace.domain.ids import parse_event_id as parse
 from hooktrace.ports import (
     AttemptShelf,
@@ -89,7 +89,7 @@ class ExpungeEvent:
     ) -> Iterator[DeliveryRecord]:
         """Marks these deliveries; gives each as it is then."""
         waiting: dict[DeliveryId, PlannedDelivery] = {
-            delivery_id(event.ulid, bare(plan.endpoint_id), plan.replay): plan for plan in plans
+            event.delivery_of(plan): plan for plan in plans
         }
         for _ in range(ROUNDS):
             found = self._ledger.deliveries((event.project_id, one) for one in waiting)

@@ -6,7 +6,13 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hooktrace.domain.errors import InvalidInput, Unavailable, Unsent
+from hooktrace.domain.errors import (
+    Conflict,
+    InvalidInput,
+    Unavailable,
+    Unsent,
+    key_in_progress,
+)
 from hooktrace.domain.events import INLINE_PAYLOAD_BYTES, EventRecord
 from hooktrace.domain.ids import EventId, ProjectId, new_event_id
 from hooktrace.domain.messages import MatchTaskV1, fits_message
@@ -17,6 +23,7 @@ from hooktrace.domain.states import EventStatus
 from hooktrace.ports import (
     Chance,
     Clock,
+    Contended,
     Failed,
     IdempotencyKeys,
     KeyClaim,
@@ -45,7 +52,7 @@ class _Entry:
     record: EventRecord
     packed: bytes
     duplicate: bool = False
-    refused: InvalidInput | Unavailable | None = None
+    refused: InvalidInput | Conflict | Unavailable | None = None
 
 
 class IngestEvents:
@@ -70,7 +77,7 @@ class IngestEvents:
 
     def run(
         self, news: Sequence[NewEvent], project: Project
-    ) -> list[Accepted | InvalidInput | Unavailable]:
+    ) -> list[Accepted | InvalidInput | Conflict | Unavailable]:
         """Stores the events, then queues them for matching; one answer for each, in order.
 
         Parts, in this order: (1) the idempotency key, if given, naming the event id; (2) the
@@ -81,8 +88,9 @@ class IngestEvents:
         of sweep sends again. A record that is missing when its message is matched is made then.
 
         InvalidInput (`idempotency_key_reused`) stands for an event whose key was used with other
-        bytes, Unavailable for one that the ledger or the queue did not take: the caller may send it
-        again, and no other. Raises Unavailable when none was taken.
+        bytes, Conflict for one whose key others keep taking over, Unavailable for one that the
+        ledger or the queue did not take: the caller may send these again, and no other.
+        Raises Unavailable when none was taken.
         """
         entries = [self._compose(new, project) for new in news]
         self._claim_keys(entries, project)
@@ -159,6 +167,9 @@ class IngestEvents:
         for (key, entry), (_, mine), claim in zip(keyed, claims, stands, strict=True):
             if isinstance(claim, Failed):
                 entry.refused = Unavailable(claim.why)
+                continue
+            if isinstance(claim, Contended):
+                entry.refused = key_in_progress()
                 continue
             entry.duplicate = claim.event_id != mine.event_id
             entry.record = replace(entry.record, id=claim.event_id)

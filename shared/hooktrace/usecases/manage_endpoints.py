@@ -249,7 +249,8 @@ def delete_endpoint(
 ) -> None:
     """Stops matching to the endpoint at once, cancels what is pending, removes its subscriptions.
 
-    Sweep goes on with what is too much for a call, or was cut off.
+    Once it is deleted, the call succeeds: sweep goes on with what is too much for a call, was cut
+    off, or met a store that does not answer.
     """
 
     def delete(before: Endpoint) -> None:
@@ -259,9 +260,10 @@ def delete_endpoint(
     remove(lambda: desk.endpoints.get_endpoint(project_id, endpoint_id), delete, check=check)
     with suppress(Unavailable):
         desk.stopping.start(Stop(project_id, endpoint_id, desk.clock.now_ms(), 0))
-    for _ in range(PURGE_PIECES):
-        if desk.purges.purge_subscriptions(project_id, endpoint_id):
-            break
+    with suppress(Unavailable):
+        for _ in range(PURGE_PIECES):
+            if desk.purges.purge_subscriptions(project_id, endpoint_id):
+                break
 
 
 def _amend(

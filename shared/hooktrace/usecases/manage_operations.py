@@ -22,11 +22,11 @@ from hooktrace.domain.operations import (
     ended,
     resumed,
 )
+from hooktrace.domain.retention import DAY_SECONDS, DefaultKeeping
 from hooktrace.operation_ports import OperationPages, OperationStore
 from hooktrace.ports import Chance, Clock, IdempotencyKeys, KeyClaim, TaskQueue
 from hooktrace.usecases.cached_projects import ProjectSource
 
-DAY_SECONDS = 86_400
 KEY_SECONDS = DAY_SECONDS
 ROUNDS = 6
 LONGEST_BACK_DAYS = 366
@@ -109,7 +109,7 @@ class OperationDesk:
         now_ms = self._clock.now_ms()
         low_ms, high_ms = _window(order, now_ms)
         found = self._projects.get_project(project)
-        days = found.retention_days if found else 30
+        days = (found or DefaultKeeping()).retention_days
         return Operation(
             id=OperationId(f"op_{ulid(now_ms, self._chance.entropy())}"),
             project_id=project,
@@ -162,7 +162,8 @@ class OperationDesk:
     def _claim(self, operation: Operation, order: Order, key: str) -> Operation:
         """The operation under the id that its key stands for."""
         now_s = self._clock.now_ms() // 1000
-        # A line feed is in no key: so events and operations never share one.
+        # A line feed is in no key: so events and operations never share one. The claim has one
+        # form for both: its `event_id` is the operation's id here.
         name = f"operations\n{key}"
         mine = KeyClaim(EventId(operation.id), _fingerprint(order), now_s + KEY_SECONDS)
         claim = self._keys.claim(operation.project_id, name, mine, now_s=now_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hooktrace.domain.event_types import name_type
 from hooktrace.domain.events import EventRecord, Payload
 from hooktrace.domain.ids import EventId
 from hooktrace.domain.notification_kinds import is_reserved
@@ -75,7 +76,7 @@ class ReplayItems:
             return "expired"
         if event.expunged_ms is not None:
             return "data_expunged"
-        if is_reserved(event.type) and event.type not in operation.filters.type:
+        if is_reserved(event.type) and not name_type(operation.filters.type, event.type):
             return "operational"
         if event.status in NOT_REPLAYED:
             return NOT_REPLAYED[event.status]

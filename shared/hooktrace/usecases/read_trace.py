@@ -11,8 +11,6 @@ from hooktrace.domain.ids import (
     DeliveryId,
     EventId,
     ProjectId,
-    bare,
-    delivery_id,
     parse_event_id,
     split_delivery_id,
 )
@@ -53,7 +51,7 @@ class ReadTrace:
         if event is None:
             return None
         plan = list(islice(planned(event, self._payloads), start, start + SHOWN_DELIVERIES))
-        ids = [delivery_id(event.ulid, bare(p.endpoint_id), p.replay) for p in plan]
+        ids = [event.delivery_of(p) for p in plan]
         found = self._ledger.deliveries((project, i) for i in ids) if ids else {}
         records = [
             found.get(identifier) or unborn_record(event, one)
@@ -74,11 +72,7 @@ class ReadTrace:
             return record
         every = planned(event, self._payloads)
         return next(
-            (
-                unborn_record(event, one)
-                for one in every
-                if delivery_id(event.ulid, bare(one.endpoint_id), one.replay) == identifier
-            ),
+            (unborn_record(event, one) for one in every if event.delivery_of(one) == identifier),
             None,
         )
 

@@ -14,7 +14,7 @@ from hooktrace.domain.states import DELIVERY_ENDS, EVENT_ENDS, DeliveryStatus, E
 from hooktrace.ports import Clock, Ledger, Payloads, TaskQueue
 from hooktrace.usecases.ingest_events import match_task
 from hooktrace.usecases.match_events import deliver_task, planned
-from hooktrace.usecases.roll_up_events import RollUpEvents, delivery_of
+from hooktrace.usecases.roll_up_events import RollUpEvents
 
 LATE_MS = 5_000
 LATE_ON_SLOW_LANE_MS = 15 * 60_000
@@ -93,7 +93,7 @@ class RepairEvents:
         now_ms = self._clock.now_ms()
         plans = ((event, plan) for event in events for plan in planned(event, self._payloads))
         while chunk := list(islice(plans, CHUNK)):
-            ids = {(e.project_id, delivery_of(e, plan)): (e, plan) for e, plan in chunk}
+            ids = {(e.project_id, e.delivery_of(plan)): (e, plan) for e, plan in chunk}
             found = self._ledger.deliveries(ids)
             for (_, identifier), (event, plan) in ids.items():
                 record = found.get(identifier)

@@ -10,7 +10,7 @@ from itertools import islice
 from hooktrace.domain.deliveries import DeliveryRecord
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.events import EventRecord, PlannedDelivery
-from hooktrace.domain.ids import DeliveryId, EventId, ProjectId, bare, delivery_id
+from hooktrace.domain.ids import EventId, ProjectId
 from hooktrace.domain.retention import expires_event_s, is_open_longer
 from hooktrace.domain.states import (
     DELIVERY_ENDS,
@@ -130,7 +130,7 @@ class RollUpEvents:
             return False
         plans = planned(event, self._payloads)
         while chunk := list(islice(plans, CHUNK)):
-            ids = [delivery_of(event, plan) for plan in chunk]
+            ids = [event.delivery_of(plan) for plan in chunk]
             found = self._ledger.deliveries((event.project_id, one) for one in ids)
             if any(_status(found.get(one)) not in DELIVERY_ENDS for one in ids):
                 return True
@@ -173,7 +173,7 @@ class RollUpEvents:
         plans = planned(event, self._payloads)
         while chunk := list(islice(plans, CHUNK)):
             found = self._ledger.deliveries(
-                (event.project_id, delivery_of(event, plan)) for plan in chunk
+                (event.project_id, event.delivery_of(plan)) for plan in chunk
             )
             others = [
                 d
@@ -194,9 +194,7 @@ class RollUpEvents:
     ) -> dict[EventId, EventStatus | None]:
         """The status each event should have; None for one that nothing was decided about."""
         small = [e for e in events if e.plan_pages == 0]
-        refs = {
-            (e.project_id, delivery_of(e, p)): e.id for e in small for p in latest_round(e.plan)
-        }
+        refs = {(e.project_id, e.delivery_of(p)): e.id for e in small for p in latest_round(e.plan)}
         found = self._ledger.deliveries(refs) if refs else {}
         seen: dict[EventId, list[DeliveryStatus]] = {}
         for (_, identifier), event_id in refs.items():
@@ -233,16 +231,11 @@ class RollUpEvents:
             if number < first:
                 yield []
                 continue
-            ids = [delivery_of(event, p) for p in plan[position : position + CHUNK]]
+            ids = [event.delivery_of(p) for p in plan[position : position + CHUNK]]
             found = self._ledger.deliveries((event.project_id, i) for i in ids)
             for record in found.values():
                 _note(expiries if expiries is not None else {}, event.id, record)
             yield [_status(found.get(i)) for i in ids]
-
-
-def delivery_of(event: EventRecord, plan: PlannedDelivery) -> DeliveryId:
-    """The id of a planned delivery."""
-    return delivery_id(event.ulid, bare(plan.endpoint_id), plan.replay)
 
 
 def latest_round(plan: Iterable[PlannedDelivery]) -> list[PlannedDelivery]:

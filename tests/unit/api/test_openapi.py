@@ -77,6 +77,14 @@ def document() -> dict[str, Any]:
     return build_document(ROUTES, version="1.2.3")
 
 
+def test_each_call_may_be_throttled_by_the_gateway(document: dict[str, Any]) -> None:
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            throttled = operation["responses"]["429"]
+            assert list(throttled["content"]) == ["application/json"]
+            assert "doubles each time" in throttled["description"]
+
+
 def test_the_document_is_valid_openapi_31(document: dict[str, Any]) -> None:
     OpenAPIV31SpecValidator(document).validate()
     assert json.loads(json.dumps(document)) == document
@@ -90,7 +98,7 @@ def test_operations_say_what_the_routes_say(document: dict[str, Any]) -> None:
         "application/json": {"schema": {"$ref": "#/components/schemas/NewThing"}}
     }
     assert set(create["responses"]) == {
-        "201", "400", "401", "403", "413", "415", "422", "500", "503",
+        "201", "400", "401", "403", "413", "415", "422", "429", "500", "503",
     }  # fmt: skip
     assert set(create["responses"]["422"]["content"]) == {
         "application/json",
@@ -99,7 +107,7 @@ def test_operations_say_what_the_routes_say(document: dict[str, Any]) -> None:
     assert [entry["name"] for entry in create["parameters"]] == ["Idempotency-Key"]
     health = document["paths"]["/healthz"]["get"]
     assert health["security"] == []
-    assert set(health["responses"]) == {"200", "400", "500", "503"}
+    assert set(health["responses"]) == {"200", "400", "429", "500", "503"}
     delete = document["paths"]["/v1/things/{id}"]["delete"]
     assert delete["parameters"][0] == {
         "name": "id",

@@ -169,7 +169,7 @@ def test_pages_hold_every_record_once(room: Room, order: str) -> None:
     while True:
         answer = room.call("GET", f"/v1/audit{query}{cursor}").json
         seen += [item["target"] for item in answer["items"]]
-        if "next_cursor" not in answer:
+        if answer["next_cursor"] is None:
             break
         cursor = f"&cursor={answer['next_cursor']}"
     assert seen == (made if order == "asc" else made[::-1])
@@ -189,6 +189,13 @@ def test_a_walk_keeps_the_window_it_began_with_like_fc_53(room: Room) -> None:
     assert [item["target"] for item in rest["items"]] == made[1:]
     older = room.call("GET", f"/v1/audit?since=-60s&limit=9&cursor={back['next_cursor']}").json
     assert [item["target"] for item in older["items"]] == made[1::-1]
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_a_window_that_has_not_begun_is_an_empty_last_page(room: Room, order: str) -> None:
+    room.endpoint()
+    page = room.call("GET", f"/v1/audit?since=2100-01-01T00:00:00Z&order={order}")
+    assert (page.status, page.json) == (200, {"items": [], "next_cursor": None})
 
 
 def test_a_window_that_holds_nothing_is_empty_like_fc_54(room: Room) -> None:
@@ -216,7 +223,7 @@ def test_a_page_looks_at_no_more_than_its_share(
     answer = room.call("GET", "/v1/audit?outcome=refused").json
     assert answer["items"] == []
     again = room.call("GET", f"/v1/audit?outcome=refused&cursor={answer['next_cursor']}").json
-    assert again == {"items": []}
+    assert again == {"items": [], "next_cursor": None}
 
 
 def test_another_project_sees_nothing_of_it(room: Room) -> None:
@@ -234,7 +241,7 @@ def test_without_a_record_nothing_is_changed(room: Room, monkeypatch: pytest.Mon
     with monkeypatch.context() as patch:
         patch.setattr(type(room.desks.audit.store), "put_audit", lambda _, record: down(record))
         assert room.call("POST", "/v1/endpoints", {"url": URL}).status == 503
-    assert room.call("GET", "/v1/endpoints").json == {"items": []}
+    assert room.call("GET", "/v1/endpoints").json == {"items": [], "next_cursor": None}
     assert trail(room) == []
 
 

@@ -95,6 +95,33 @@ def test_a_mask_must_stand_for_something(room: Room, change: dict[str, Any], poi
     assert refused.status == 400
 
 
+def test_a_stored_client_secret_is_for_its_token_url_alone(room: Room) -> None:
+    made = room.endpoint(auth=OAUTH)
+    elsewhere = OAUTH | {"token_url": "https://elsewhere.example.com/token"}
+    refused = room.call("PATCH", path(made), {"auth": elsewhere | {"client_secret": "***"}})
+    assert (refused.status, refused.json["code"]) == (400, "invalid_field")
+    assert refused.faults == {("/auth/client_secret", "secret_needed")}
+    stored = room.stored(made["id"]).auth
+    assert isinstance(stored, ClientCredentials)
+    assert stored.token_url == OAUTH["token_url"]
+    moved = room.call("PATCH", path(made), {"auth": elsewhere | {"client_secret": "given-again"}})
+    assert moved.status == 200
+    stored = room.stored(made["id"]).auth
+    assert isinstance(stored, ClientCredentials)
+    assert (stored.token_url, stored.client_secret) == (elsewhere["token_url"], "given-again")
+
+
+def test_what_is_sent_to_an_endpoint_moves_with_it(room: Room) -> None:
+    made = room.endpoint(auth=BASIC, headers={"X-A": "the-value-a"})
+    seen = room.call("GET", path(made)).json
+    change = {name: seen[name] for name in ("auth", "headers")} | {"url": f"{URL}/moved"}
+    change["auth"] = {k: v for k, v in change["auth"].items() if v is not None}
+    assert room.call("PATCH", path(made), change).status == 200
+    stored = room.stored(made["id"])
+    assert isinstance(stored.auth, BasicAuth)
+    assert (stored.auth.password, stored.headers) == (BASIC["password"], (("X-A", "the-value-a"),))
+
+
 @pytest.mark.parametrize("auth", [BASIC, OAUTH])
 def test_authorization_is_set_in_one_place(room: Room, auth: dict[str, Any]) -> None:
     header = {"headers": {"AUTHORIZATION": "Bearer x"}}

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from hooktrace.adapters.registry.endpoints import RegistryEndpoints
+from hooktrace.domain.errors import Unavailable
 from tests.unit.manage.room import URL, Room
 
 DAY_MS = 24 * 3600 * 1000
@@ -67,7 +69,8 @@ def test_urls_that_lead_inside_or_nowhere_are_refused(room: Room, url: str) -> N
         room.call("PATCH", f"/v1/endpoints/{good['id']}", {"url": url}),
     ):
         assert answer.status == 422
-        assert answer.json["code"] in {"invalid_url", "blocked_address"}
+        plain = {"http_not_allowed"} if url.startswith("http:") else set()
+        assert answer.json["code"] in (plain or {"invalid_url", "blocked_address"})
         assert answer.faults == {("/url", answer.json["code"])}
     assert room.call("GET", f"/v1/endpoints/{good['id']}").json["url"] == URL
 
@@ -91,7 +94,8 @@ def test_loopback_needs_the_local_stack_and_a_project_that_allows_http(local_roo
     body = {"url": "http://127.0.0.1:9000/in"}
     assert local_room.call("POST", "/v1/endpoints", body, key="local:admin").status == 201
     refused = local_room.call("POST", "/v1/endpoints", body)
-    assert (refused.status, refused.json["code"]) == (422, "blocked_address")
+    assert (refused.status, refused.json["code"]) == (422, "http_not_allowed")
+    assert "allow http first: PATCH the project" in refused.json["detail"]
     body = {"url": "http://10.0.0.5/"}
     assert local_room.call("POST", "/v1/endpoints", body, key="local:admin").status == 422
 
@@ -290,4 +294,25 @@ def test_deleting_takes_the_subscriptions_along(room: Room) -> None:
     assert room.call("DELETE", f"/v1/endpoints/{gone}").status == 404
     listed = room.call("GET", "/v1/subscriptions?limit=200").json
     assert [each["id"] for each in listed["items"]] == others
-    assert room.registry.endpoints.is_deleted(room.projects["P"], gone)
+
+
+def test_a_delete_that_was_done_is_answered_so_whatever_its_purge_meets(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = room.endpoint()["id"]
+    for _ in range(60):
+        room.subscription(gone)
+
+    def refuse(*_: object, **__: object) -> bool:
+        raise Unavailable("not now")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RegistryEndpoints, "purge_subscriptions", refuse)
+        assert room.call("DELETE", f"/v1/endpoints/{gone}").status == 204
+    (entry,) = room.call("GET", "/v1/audit?action=deleteEndpoint").json["items"]
+    assert (entry["target"], entry["outcome"]) == (gone, "done")
+    project = room.projects["P"]
+    assert (project, gone) in room.registry.endpoints.pending_purges()
+    while not room.registry.endpoints.purge_subscriptions(project, gone):
+        pass
+    assert room.call("GET", "/v1/subscriptions?limit=200").json["items"] == []

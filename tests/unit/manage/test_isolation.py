@@ -66,7 +66,7 @@ def test_lists_hold_ones_own_only(room: Room) -> None:
         f"/v1/subscriptions?endpoint_id={foreign}",
         f"/v1/subscriptions?endpoint_id=ep_{NEVER}",
     ):
-        assert room.call("GET", path).json == {"items": []}
+        assert room.call("GET", path).json == {"items": [], "next_cursor": None}
 
 
 def test_the_test_call_knows_nothing_of_others(room: Room) -> None:

@@ -73,3 +73,19 @@ def test_a_cancelled_one_is_told_when_it_is_completed_after_all(caller: Caller) 
     assert caller.call("POST", f"{path}/resume").status == 200
     (one,) = told(collect(caller, 5))
     assert one.detail["status"] == "completed"
+
+
+def test_a_test_tells_what_it_found(caller: Caller) -> None:
+    for kind in ("a.b", "a.c", "d"):
+        caller.made("/v1/events", {"type": kind, "data": {}})
+    caller.world.run()
+    caller.world.table.stream.clear()
+    body = {"event_types": ["a.*"], "since": "-1h"}
+    assert caller.call("POST", "/v1/subscriptions/test", body).status == 202
+    (one,) = told(collect(caller, 10))
+    found = {name: one.detail[name] for name in ("considered", "matched", "gained", "lost")}
+    assert found == {"considered": 3, "matched": 2, "gained": 2, "lost": 0}
+    retried = caller.start({"action": "retry", "filter": {}})
+    assert retried.status == 202
+    (other,) = told(collect(caller, 10))
+    assert "gained" not in other.detail

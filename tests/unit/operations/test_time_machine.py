@@ -62,7 +62,8 @@ def test_a_candidate_is_compared_with_the_subscription_as_it_is(caller: Caller) 
     assert final["examples"]["lost"] == stored[:10]
     assert len(final["examples"]["gained"]) == 10
     assert caller.world.sender.requests == []
-    assert final["filter"] == candidate["filter"]
+    assert final["filter"] is None
+    assert final["tried"] == candidate | {"subscription_id": None, "against": subscription}
 
 
 def test_a_stored_subscription_is_tried_by_itself(caller: Caller) -> None:
@@ -71,6 +72,14 @@ def test_a_stored_subscription_is_tried_by_itself(caller: Caller) -> None:
     final = tried(caller, {"subscription_id": subscription, "since": "-1h"})
     assert final["test"] == {"considered": 2, "matched": 1, "gained": 1, "lost": 0}
     assert final["examples"] == {"gained": [stored[1]]}
+    patched = caller.call("PATCH", f"/v1/subscriptions/{subscription}", {"event_types": ["other"]})
+    assert patched.status == 200
+    assert caller.call("GET", final["links"]["self"]).json["tried"] == {
+        "event_types": ["*"],
+        "filter": {"data.total": {"$gte": 100}},
+        "subscription_id": subscription,
+        "against": None,
+    }
 
 
 def test_a_window_and_the_data_that_is_an_item_of_its_own(caller: Caller) -> None:

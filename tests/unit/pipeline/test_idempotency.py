@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from hooktrace.domain.errors import InvalidInput, Unavailable
+from hooktrace.adapters.items import claim_key, next_version
+from hooktrace.adapters.tables import Change
+from hooktrace.domain.errors import Conflict, InvalidInput, Unavailable
 from hooktrace.domain.events import Payload
+from hooktrace.domain.ids import ProjectId
 from hooktrace.domain.new_event import NewEvent
 from hooktrace.domain.states import EventStatus
 from hooktrace.usecases.ingest_events import Accepted
@@ -52,6 +55,30 @@ def test_fc_06_the_same_key_with_another_body_is_refused(world: World) -> None:
     assert (again.record.id, again.duplicate) == (first.record.id, True)
     world.run()
     assert len(world.sender.requests) == 1
+
+
+def test_a_key_that_others_keep_taking_over_is_at_work(world: World) -> None:
+    post(world, new("k"))
+    key = claim_key(ProjectId(world.project.id), "k")
+
+    def outpaced(ops: Any) -> None:
+        """Somebody else takes the expired claim over, right before each write."""
+        (stands,) = world.table.get([key]).values()
+        world.table.before_write = lambda _: None
+        world.table.write([Change(stands, next_version(stands, stands))])
+        world.table.before_write = outpaced
+
+    world.clock.advance(25 * 3600)
+    world.table.before_write = outpaced
+    seen = len(world.table.stream)
+    (busy,) = post(world, new("k"))
+    assert isinstance(busy, Conflict)
+    assert (busy.code, busy.retry_after_seconds) == ("idempotency_in_progress", 1)
+    written = {one["dynamodb"]["Keys"]["SK"]["S"][0] for one in world.table.stream[seen:]}
+    assert written == {"I"}
+    world.table.before_write = lambda _: None
+    (taken,) = post(world, new("k"))
+    assert not taken.duplicate
 
 
 def test_fc_08_one_key_twice_inside_a_batch_and_again_outside(world: World) -> None:

@@ -141,8 +141,13 @@ def test_the_parts_are_those_that_are_used() -> None:
     assert parsed("https://hooks.example.com/").address is None
 
 
-def test_http_must_be_allowed() -> None:
+def test_http_must_be_allowed_and_the_refusal_says_how() -> None:
+    with pytest.raises(InvalidInput, match=r"Use https, or allow http first: PATCH the project"):
+        parsed("http://hooks.example.com/")
     assert refusal("http://hooks.example.com/") == "http_not_allowed"
+
+
+def test_http_that_is_allowed() -> None:
     target = parsed("http://hooks.example.com/", allow_http=True)
     assert (target.url, target.port) == ("http://hooks.example.com/", 80)
     assert parsed("http://hooks.example.com:443/", allow_http=True).authority.endswith(":443")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from hooktrace.adapters.refusals import named
 from hooktrace.adapters.registry.items import key_of
 from hooktrace.adapters.registry.table import Check, Item, Key, Op, Put, Refusal
 from hooktrace.domain.errors import Unavailable
@@ -146,4 +147,4 @@ def _refusal(code: str) -> Refusal | None:
 
 
 def _unavailable(doing: str, error: Exception) -> Unavailable:
-    return Unavailable(f"the registry did not answer {doing}: {error}")
+    return Unavailable(f"the registry did not answer {doing}: {named(error)}")

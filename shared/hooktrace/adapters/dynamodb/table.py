@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hooktrace.adapters.items import Item, Key, key_of
+from hooktrace.adapters.refusals import named
 from hooktrace.adapters.tables import INDEX_KEYS, Answer, Change, Page, Put, Refused
 from hooktrace.domain.errors import Unavailable
 from hooktrace.ports import Failed
@@ -239,7 +240,7 @@ class DynamoTable:
         try:
             answer: dict[str, Any] = getattr(self._client, operation)(**arguments)
         except (ClientError, BotoCoreError) as error:
-            raise Unavailable(f"the ledger did not answer {operation}: {error}") from error
+            raise Unavailable(f"the ledger did not answer {operation}: {named(error)}") from error
         return answer
 
     def _naps(self, doing: str) -> Iterator[Callable[[], None]]:

@@ -12,7 +12,7 @@ from hooktrace.reading_ports import FORGOTTEN_SECONDS, Absent, KeptTrace
 
 
 class MemoryTraceCache:
-    """Fulfils `hooktrace.ports.TraceCache`. While `broken` it is as a server that is away."""
+    """Fulfils `TraceCache`. While `broken` it is as a server that is away."""
 
     def __init__(self, clock: Clock) -> None:
         self.values: dict[tuple[str, str], tuple[bytes, int]] = {}

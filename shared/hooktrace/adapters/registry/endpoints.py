@@ -47,9 +47,6 @@ class RegistryEndpoints:
         )
         return {endpoint.id: endpoint for endpoint in map(endpoint_of, found.values())}
 
-    def is_deleted(self, project_id: str, endpoint_id: str) -> bool:
-        return bool(self.table.get([tombstone_key(project_id, endpoint_id)]))
-
     def list_endpoints(self, project_id: str, *, limit: int, after: str | None) -> Page[Endpoint]:
         pk, low = endpoint_key(project_id, f"{after} " if after else "")
         items = self.table.query(pk, low, endpoint_key(project_id, LAST)[1], limit=limit + 1)

@@ -97,7 +97,7 @@ class ValkeyTraceCache:
             for project, event in dict.fromkeys(refs):
                 self._client.set(_key(project, event), FORGOTTEN, ex=FORGOTTEN_SECONDS)
         except (RedisError, OSError) as error:
-            raise Unavailable(f"the cache did not answer: {error}") from error
+            raise Unavailable(f"the cache did not answer: {type(error).__name__}") from error
 
     def _ask(self, command: Callable[[], Any]) -> Any:
         if not self._breaker.lets_pass():
