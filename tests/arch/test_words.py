@@ -69,3 +69,9 @@ def test_what_an_adapter_says_it_fulfils_is_there() -> None:
     gone = [pair for pair in named if not hasattr(importlib.import_module(pair[0]), pair[1])]
     assert len(named) >= 10
     assert gone == []
+
+
+def test_no_text_of_a_foreign_error_becomes_part_of_ours() -> None:
+    """Ours are logged; `refusals.named` has the code and the operation of a foreign one."""
+    quoted = re.compile(r"Unavailable\([^)]*\{(?:error|exc|err|e)\}")
+    assert _hits(quoted, python_files("shared", "functions")) == []
