@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions.notify.wiring import (
+    check_settings,
     forget_bodies,
     forget_traces,
     keep_stats,
@@ -52,6 +53,7 @@ def handle(event: dict[str, Any], _context: object) -> None:
     and the statistics know what they have counted. A record that cannot be read is named in the
     log and left: it would fail each time, and hold up its shard of the stream.
     """
+    check_settings()  # what is wrong with them is the fault of no record
     done = _Done()
     try:
         _work(event, done)

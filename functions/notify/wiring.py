@@ -108,6 +108,11 @@ def _forget_large() -> ForgetLargePayloads:
     return ForgetLargePayloads(payloads=BucketLargePayloads(_blobs()))
 
 
+def check_settings() -> None:
+    """Raises pydantic.ValidationError when the environment lacks something."""
+    _settings()
+
+
 def forget_bodies(event: Mapping[str, Any]) -> int:
     """Deletes the large bodies of what a stream batch says has expired, unless the archive does."""
     return _forget_large().run(large_payloads_left(event)) if _settings().deletes_bodies else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -41,26 +40,33 @@ class SqsQueue:
             number: (number, encode(task), min(delay, QUEUE_DELAY_MAX_SECONDS))
             for number, (task, delay) in enumerate(tasks)
         }
-        with suppress(BotoCoreError):
+        why = "some were refused"
+        try:
             for _ in range(TRIES):
                 for batch in _batches(list(open_entries.values())):
-                    for number in self._send_batch(batch):
+                    try:
+                        taken = self._send_batch(batch)
+                    except ClientError as error:
+                        why, taken = named(error), []
+                    for number in taken:
                         del open_entries[number]
                 if not open_entries:
                     return
+        except BotoCoreError as error:
+            why = named(error)
         unsent = frozenset(open_entries)
-        raise Unsent(f"the queue did not take {len(unsent)} messages", unsent)
+        raise Unsent(f"the queue did not take {len(unsent)} messages: {why}", unsent)
 
     def _send_batch(self, batch: list[_Entry]) -> list[int]:
-        """The positions of the entries that are taken. Raises BotoCoreError when it hangs."""
+        """The positions of the entries that are taken.
+
+        Raises ClientError for a call that is refused, BotoCoreError when the queue hangs.
+        """
         entries = [
             {"Id": str(number), "MessageBody": body, "DelaySeconds": delay}
             for number, (_, body, delay) in enumerate(batch)
         ]
-        try:
-            answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-        except ClientError:
-            return []
+        answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
         refused = {int(failed["Id"]) for failed in answer.get("Failed", [])}
         return [entry[0] for number, entry in enumerate(batch) if number not in refused]
 

@@ -57,6 +57,8 @@ def room(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     monkeypatch.setattr(handler, "roll_up_events", world.roll_up)
     monkeypatch.setattr(handler, "tell_status", world.teller)
     monkeypatch.setattr(handler, "forget_traces", lambda _: True)
+    monkeypatch.setattr(handler, "forget_bodies", lambda _: 0)
+    monkeypatch.setattr(handler, "check_settings", lambda: None)
     monkeypatch.setattr(handler, "keep_stats", lambda event: stats.run(happenings(event)))
 
     def hand_over(records: list[Any]) -> dict[str, Any]:

@@ -100,6 +100,7 @@ def test_a_worker_that_lives_records_its_own_result(
         policy=RetryPolicy(),
         chance=0.5,
         token="t",
+        over_ms=world.clock.ms * 2,
     )
     assert after is not None
     assert (after.status, after.lease_until_ms) == (DeliveryStatus.SUCCEEDED, None)
