@@ -20,7 +20,6 @@ from tools.setup import EMULATOR_VENV, ROOT
 MAIN = ROOT / "tools" / "ministack_main.py"
 START_SECONDS = 30
 REGION = "us-east-1"
-_removers: list[subprocess.Popen[bytes]] = []  # dropped while they run, they would warn
 ACCOUNT = "000000000000"
 
 
@@ -141,14 +140,12 @@ def remove_later(folder: Path) -> None:
         folder.rename(aside)
     except FileNotFoundError:
         return
-    remover = subprocess.Popen(
-        ["/bin/rm", "-rf", str(aside)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    # The shell ends at once and leaves the removing behind.
+    subprocess.run(
+        ["/bin/sh", "-c", 'rm -rf "$0" </dev/null >/dev/null 2>&1 &', str(aside)],
         start_new_session=True,
+        check=False,
     )
-    _removers.append(remover)
 
 
 def free_port() -> int:
