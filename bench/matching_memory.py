@@ -108,13 +108,13 @@ def measure(part: str, count: int) -> int:
     from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
     from hooktrace.adapters.registry.matching import RegistryMatching
     from hooktrace.domain.matching import SubscriptionIndex
-    from hooktrace.usecases.matching_sets import MatchingSets, publish_snapshot
+    from hooktrace.usecases.matching_sets import MatchingSets, Snapshots
 
     match_events()  # the room's imports and clients
     client: Any = Records(count)
     source = RegistryMatching(DynamoRegistryTable(client, "registry"), MemoryBlobs())
     if part == "publish":
-        assert publish_snapshot(source, "p", lag=100)
+        assert Snapshots(source).publish("p", lag=100)
     elif part == "records":
         assert len(MatchingSets(source).get("p")) == count
     else:

@@ -21,6 +21,7 @@ from hooktrace.adapters.system import SystemChance, SystemClock
 from hooktrace.usecases.cached_projects import AllProjects
 from hooktrace.usecases.endpoint_life import EndpointLife
 from hooktrace.usecases.keep_registry import keep_registry as keep
+from hooktrace.usecases.matching_sets import Snapshots
 from hooktrace.usecases.roll_up_events import RollUpEvents
 from hooktrace.usecases.stop_deliveries import StopDeliveries
 from hooktrace.usecases.sweep import Ages, Sweep
@@ -109,7 +110,12 @@ def stop_deliveries() -> StopDeliveries:
     )
 
 
+@cache
+def _snapshots() -> Snapshots:
+    return Snapshots(_registry().matching)
+
+
 def keep_registry() -> Counter[str]:
     """Snapshots for cold matchers, and the subscriptions that deleted endpoints left behind."""
     registry = _registry()
-    return keep(registry.projects, registry.endpoints, registry.matching)
+    return keep(registry.projects, registry.endpoints, _snapshots())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Protocol
 
-from hooktrace.registry_ports import MatchingSource, PurgeStore
-from hooktrace.usecases.matching_sets import publish_snapshot
+from hooktrace.registry_ports import PurgeStore
+from hooktrace.usecases.matching_sets import Snapshots
 
 SNAPSHOT_LAG = 200
 PURGE_PIECES = 20
@@ -18,7 +18,7 @@ class Projects(Protocol):
     def list_projects(self) -> list[str]: ...
 
 
-def keep_registry(projects: Projects, purges: PurgeStore, matching: MatchingSource) -> Counter[str]:
+def keep_registry(projects: Projects, purges: PurgeStore, snapshots: Snapshots) -> Counter[str]:
     """One round; every step may be repeated or cut off anywhere."""
     counts: Counter[str] = Counter()
     for project, endpoint in purges.pending_purges():
@@ -27,5 +27,5 @@ def keep_registry(projects: Projects, purges: PurgeStore, matching: MatchingSour
             if purges.purge_subscriptions(project, endpoint):
                 break
     for project in projects.list_projects():
-        counts["snapshots"] += publish_snapshot(matching, project, lag=SNAPSHOT_LAG)
+        counts["snapshots"] += snapshots.publish(project, lag=SNAPSHOT_LAG)
     return counts

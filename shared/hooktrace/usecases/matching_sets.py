@@ -75,22 +75,35 @@ class MatchingSets:
         return _Held(whole.version, index)
 
 
-def publish_snapshot(source: MatchingSource, project_id: str, *, lag: int) -> bool:
-    """Publishes a snapshot when the newest one is `lag` changes behind; whether it did.
+class Snapshots:
+    """Compiled sets for cold matchers: one object and a short log, instead of every record.
 
-    Sweep calls this, so that a cold matcher loads one compiled object and a short log instead of
-    every record. A crash half-way leaves the snapshot before.
+    Sweep keeps them. How far each project was when it was last looked at is remembered, so that a
+    round reads the change log alone: not the snapshot, nor the set of a project too young for one.
     """
-    found = source.read_snapshot(project_id)
-    if found is not None:
-        changes = source.changes_since(project_id, found[0])
-        if changes is not None and changes.version - found[0] < lag:
+
+    def __init__(self, source: MatchingSource) -> None:
+        self._source = source
+        self._seen: dict[str, int] = {}
+
+    def publish(self, project_id: str, *, lag: int) -> bool:
+        """Publishes a snapshot when the newest one is `lag` changes behind; whether it did.
+
+        A crash half-way leaves the snapshot before.
+        """
+        seen = self._seen.get(project_id)
+        if seen is None:
+            found = self._source.read_snapshot(project_id)
+            seen = 0 if found is None else found[0]
+        changes = self._source.changes_since(project_id, seen)
+        if changes is not None and changes.version - seen < lag:
+            self._seen[project_id] = seen
             return False
-    whole = source.load_matching_set(project_id)
-    if found is None and whole.version < lag:
-        return False
-    version = whole.version
-    index = SubscriptionIndex.build(whole.rows, whole.disabled_endpoints)
-    del whole  # the rows need not be there while the bytes are made
-    source.write_snapshot(project_id, version, index.dumps())
-    return True
+        whole = self._source.load_matching_set(project_id)
+        self._seen[project_id] = version = whole.version
+        if version < lag:
+            return False
+        index = SubscriptionIndex.build(whole.rows, whole.disabled_endpoints)
+        del whole  # the rows need not be there while the bytes are made
+        self._source.write_snapshot(project_id, version, index.dumps())
+        return True
