@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Protocol
 
 from hooktrace.domain.deliveries import DeliveryRecord
+from hooktrace.domain.delivery_steps import RETENTION_OVER, end_without_attempt
 from hooktrace.domain.errors import IllegalTransition
 from hooktrace.domain.events import EventRecord
 from hooktrace.domain.ids import EventId, ProjectId
@@ -203,14 +204,23 @@ class Sweep:
         writes = []
         for record in due:
             event = events.get(record.event_id)
-            if event is not None and record.status not in DELIVERY_ENDS:
+            if event is None:
+                writes.append(self._over(record))
+                continue
+            if record.status not in DELIVERY_ENDS:
                 self._repair.saw_waiting(record.next_attempt_ms or now_ms)
                 sends.append((next_task(event, record), queue_delay(record, now_ms)))
-            writes.append(self._moved(record, None if event is None else now_ms + DUE_AGAIN_MS))
+            writes.append(self._moved(record, now_ms + DUE_AGAIN_MS))
         self._deliver_queue.send(sends)
         if writes:
             self._ledger.write(writes)
         self.counts["due_sent"] += len(sends)
+
+    def _over(self, record: DeliveryRecord) -> Write:
+        """Its event has expired, say while sweep was away: it ends, and that is told."""
+        now_ms, token = self._clock.now_ms(), self._chance.token()
+        ended = end_without_attempt(record, RETENTION_OVER, now_ms=now_ms, token=token)
+        return self._moved(record, None) if ended is None else Write(ended, record)
 
     def _moved(self, record: DeliveryRecord, due_ms: int | None) -> Write:
         moved = replace(record, due_ms=due_ms)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hooktrace.adapters.items import DUE_SHARDS, hash_shard
+from hooktrace.adapters.items import DUE_SHARDS, delivery_record, hash_shard
 from hooktrace.adapters.memory.queue import MemoryQueue
 from hooktrace.domain.errors import IllegalTransition
 from hooktrace.domain.events import EventRecord
@@ -87,6 +87,25 @@ def test_an_entry_that_does_not_move_is_met_once_a_round(
 ) -> None:
     failing(world, 3)
     monkeypatch.setattr(world.ledger, "deliveries", lambda _: {})  # as an index that lags shows
+    assert world.sweep()["due_sent"] == 0
+
+
+def test_what_is_due_of_an_event_that_expired_ends_and_is_told_like_fc_64(world: World) -> None:
+    """Sweep was away for so long that the event's days were over."""
+    endpoint = world.endpoint(retry_schedule=(HOUR, HOUR))
+    world.sender.script[endpoint.url] = [500]
+    world.subscription(endpoint)
+    event = world.ingest()
+    world.run()
+    world.clock.advance(40 * 24 * HOUR)
+    world.sweep()
+    items = [dict(one) for key, one in world.table._items.items() if key[1].startswith("D#")]
+    (delivery,) = map(delivery_record, items)
+    assert delivery.event_id == event.id
+    assert (delivery.status, delivery.reason) == (DeliveryStatus.FAILED, "retention_over")
+    assert delivery.due_ms is None
+    world.notify()
+    assert "delivery.failed" in [one.kind for one in world.bus]
     assert world.sweep()["due_sent"] == 0
 
 
