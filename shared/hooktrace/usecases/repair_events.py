@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from hooktrace.domain.deliveries import DeliveryRecord, next_number
+from hooktrace.domain.errors import IllegalTransition
 from hooktrace.domain.events import EventRecord, PlannedDelivery
 from hooktrace.domain.ids import EventId
 from hooktrace.domain.messages import DeliverTaskV1
 from hooktrace.domain.states import DELIVERY_ENDS, EVENT_ENDS, DeliveryStatus, EventStatus
-from hooktrace.ports import Clock, Ledger, Payloads, TaskQueue
+from hooktrace.ports import Clock, Ledger, Payloads, TaskQueue, Write
 from hooktrace.usecases.ingest_events import match_task
 from hooktrace.usecases.match_events import deliver_task, planned
 from hooktrace.usecases.roll_up_events import RollUpEvents
@@ -50,8 +52,18 @@ class RepairEvents:
 
         Of an event that was replayed the status follows from the latest round alone: earlier
         rounds may be under way when it is at its end. Reads and messages go in batches: after an
-        outage there are many. Raises Unavailable.
+        outage there are many. An event that cannot be repaired, for a bug of ours, takes no others
+        along. Raises Unavailable.
         """
+        try:
+            return self._run(events)
+        except IllegalTransition:
+            if len(events) == 1:
+                self.counts["unrepairable"] += 1
+                return set()
+            return {found for event in events for found in self.run([event])}
+
+    def _run(self, events: Sequence[EventRecord]) -> set[EventId]:
         waiting = [event for event in events if event.status is EventStatus.ACCEPTED]
         self._match_queue.send([(match_task(event, event.packed), 0) for event in waiting])
         self.counts["match_sent_again"] += len(waiting)
@@ -119,3 +131,9 @@ def next_task(event: EventRecord, record: DeliveryRecord) -> DeliverTaskV1:
     """The message that moves this delivery on."""
     plan = PlannedDelivery(record.endpoint_id, record.matched_by, record.replay)
     return deliver_task(event, plan, event.packed, next_number(record))
+
+
+def look_again(event: EventRecord, due_ms: int | None, token: str) -> Write:
+    """The event with another time in `due`, at which sweep looks at it again."""
+    after = replace(event, due_ms=due_ms, version=event.version + 1, write_token=token)
+    return Write(after, event)

@@ -4,38 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
-from hooktrace.domain.deliveries import DeliveryRecord
-from hooktrace.domain.delivery_steps import RETENTION_OVER, end_without_attempt
-from hooktrace.domain.errors import IllegalTransition
 from hooktrace.domain.events import EventRecord
 from hooktrace.domain.ids import EventId, ProjectId
-from hooktrace.domain.messages import Task
 from hooktrace.domain.registry import Project
-from hooktrace.domain.states import DELIVERY_ENDS
 from hooktrace.ports import (
     Chance,
     Clock,
-    Due,
     Ledger,
     LedgerScan,
     Payloads,
     TaskQueue,
-    Write,
     Written,
 )
-from hooktrace.usecases.delivery_jobs import queue_delay
-from hooktrace.usecases.repair_events import RepairEvents, next_task
+from hooktrace.usecases.repair_events import RepairEvents, look_again
 from hooktrace.usecases.roll_up_events import RollUpEvents
+from hooktrace.usecases.send_due import DUE_AGAIN_MS, SendDue
 from hooktrace.usecases.watch_operations import WatchOperations
 from hooktrace.usecases.write_back import DeadLetters, WriteBackLetters
 
-DUE_BATCH = 500
-DUE_HORIZON_MS = 60_000
-DUE_AGAIN_MS = 15 * 60_000
 FIRST_LOOK_BACK_MS = 10 * 60_000
 CHUNK = 100
 ROUNDS = 4
@@ -122,7 +112,6 @@ class Sweep:
         self._ledger = ledger
         self._scan = scan
         self._marks = marks
-        self._deliver_queue = deliver_queue
         self._letters = WriteBackLetters(
             queues=dead_letters,
             ledger=ledger,
@@ -140,8 +129,17 @@ class Sweep:
             roll_up=roll_up,
             clock=clock,
         )
+        self._due = SendDue(
+            scan=scan,
+            ledger=ledger,
+            deliver_queue=deliver_queue,
+            repair=self._repair,
+            roll_up=roll_up,
+            operations=operations,
+            clock=clock,
+            chance=chance,
+        )
         self._roll_up = roll_up
-        self._operations = operations
         self._ages = ages
         self._clock = clock
         self._chance = chance
@@ -159,94 +157,13 @@ class Sweep:
         self._began_ms = self._clock.now_ms()
         self.counts = self._repair.counts = Counter()
         self.counts.update(self._letters.run(lambda: self._has_time("letters")))
-        self._send_all_due()
+        self._due.run(lambda: self._has_time("due"))
         self._audit("first", self._ages.first_seconds * 1000, is_last=False)
         self._audit("second", self._ages.second_seconds * 1000, is_last=True)
         return self.counts
 
     def _has_time(self, part: str) -> bool:
         return self._clock.now_ms() - self._began_ms < ROUND_MS * SHARES[part]
-
-    # -- due retries ----------------------------------------------------------------------
-
-    def _send_all_due(self) -> None:
-        """Goes on until nothing more is due. An entry that does not move is met once a round."""
-        seen: set[object] = set()
-        while True:
-            listed = self._scan.due(self._clock.now_ms() + DUE_HORIZON_MS, limit=DUE_BATCH)
-            refs = {*listed.deliveries, *listed.events, *listed.operations}
-            if refs <= seen:
-                return
-            seen |= refs
-            self._send_due(listed)
-            if not self._has_time("due"):
-                self.counts["due_cut_off"] += 1
-                return
-
-    def _send_due(self, listed: Due) -> None:
-        """Sends what is due within the next minute, then looks for it again 15 minutes later.
-
-        The entry leaves `due` with the result of the attempt. A crash between sending and moving
-        the entry sends a duplicate, which the claim turns away.
-        """
-        now_ms = self._clock.now_ms()
-        self._look_at_due_events(listed.events, now_ms)
-        self.counts["operations_sent_again"] += self._operations.send_again(listed.operations)
-        found = self._ledger.deliveries(listed.deliveries) if listed.deliveries else {}
-        due = [
-            record
-            for record in found.values()
-            if record.due_ms is not None and record.due_ms <= now_ms + DUE_HORIZON_MS
-        ]
-        known = self._ledger.events({(r.project_id, r.event_id) for r in due}) if due else {}
-        events = {one: event for one, event in known.items() if not event.has_expired(now_ms)}
-        sends: list[tuple[Task, int]] = []
-        writes = []
-        for record in due:
-            event = events.get(record.event_id)
-            if event is None:
-                writes.append(self._over(record))
-                continue
-            if record.status not in DELIVERY_ENDS:
-                self._repair.saw_waiting(record.next_attempt_ms or now_ms)
-                sends.append((next_task(event, record), queue_delay(record, now_ms)))
-            writes.append(self._moved(record, now_ms + DUE_AGAIN_MS))
-        self._deliver_queue.send(sends)
-        if writes:
-            self._ledger.write(writes)
-        self.counts["due_sent"] += len(sends)
-
-    def _over(self, record: DeliveryRecord) -> Write:
-        """Its event has expired, say while sweep was away: it ends, and that is told."""
-        now_ms, token = self._clock.now_ms(), self._chance.token()
-        ended = end_without_attempt(record, RETENTION_OVER, now_ms=now_ms, token=token)
-        return self._moved(record, None) if ended is None else Write(ended, record)
-
-    def _moved(self, record: DeliveryRecord, due_ms: int | None) -> Write:
-        moved = replace(record, due_ms=due_ms)
-        now_ms, token = self._clock.now_ms(), self._chance.token()
-        return Write(moved.written(now_ms=now_ms, token=token), record)
-
-    def _look_at_due_events(self, refs: list[tuple[ProjectId, EventId]], now_ms: int) -> None:
-        """Events that were replayed, or were under way when the audit saw them last.
-
-        What nothing moves is sent. While something is under way that nobody else would look for,
-        they are looked at again.
-        """
-        found = self._ledger.events(refs) if refs else {}
-        due = [e for e in found.values() if e.due_ms is not None and e.due_ms <= now_ms]
-        go_on = self._repaired([event for event in due if not event.has_expired(now_ms)])
-        writes = []
-        for event in due:
-            self._roll_up.keep(event)
-            writes.append(self._again(event, now_ms + DUE_AGAIN_MS if event.id in go_on else None))
-        if writes:
-            self._ledger.write(writes)  # a write that loses is tried by the next round
-
-    def _again(self, event: EventRecord, due_ms: int | None) -> Write:
-        token = self._chance.token()
-        after = replace(event, due_ms=due_ms, version=event.version + 1, write_token=token)
-        return Write(after, event)
 
     # -- the audit ------------------------------------------------------------------------
 
@@ -298,21 +215,11 @@ class Sweep:
 
     def _look_at(self, events: Sequence[EventRecord], *, is_last: bool) -> None:
         self.counts["audited"] += len(events)
-        go_on = self._repaired(events)
+        go_on = self._repair.run(events)
         for event in events if is_last else ():
             self._roll_up.keep(event)
             if event.id in go_on:
                 self._list_as_due(event)
-
-    def _repaired(self, events: Sequence[EventRecord]) -> set[EventId]:
-        """One event that is a bug of ours, and can't be repaired, takes no others along."""
-        try:
-            return self._repair.run(events)
-        except IllegalTransition:
-            if len(events) == 1:
-                self.counts["unrepairable"] += 1
-                return set()
-            return {found for event in events for found in self._repaired([event])}
 
     def _list_as_due(self, event: EventRecord) -> None:
         """The event may have changed meanwhile; who wrote last does not matter."""
@@ -322,5 +229,7 @@ class Sweep:
             if now is None or now.due_ms is not None:
                 return
             due_ms = self._clock.now_ms() + DUE_AGAIN_MS
-            if isinstance(self._ledger.write([self._again(now, due_ms)])[0], Written):
+            if isinstance(
+                self._ledger.write([look_again(now, due_ms, self._chance.token())])[0], Written
+            ):
                 return

@@ -15,7 +15,8 @@ from hooktrace.domain.events import EventRecord
 from hooktrace.domain.messages import Task
 from hooktrace.domain.states import DeliveryStatus
 from hooktrace.usecases.roll_up_events import RollUpEvents
-from hooktrace.usecases.sweep import DUE_BATCH, ROUND_MS, SHARES
+from hooktrace.usecases.send_due import DUE_BATCH
+from hooktrace.usecases.sweep import ROUND_MS, SHARES
 from tests.world import World
 
 HOUR = 3_600
