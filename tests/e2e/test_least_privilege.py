@@ -374,7 +374,8 @@ def test_a_role_without_the_action_is_refused(
     project.outcome(event)
     with without(clients, query, action):
         assert project.call("GET", "/v1/events").status_code == 503
-    assert seen_in_log(clients, query, "AccessDenied", action)
+    operation = action.removeprefix("dynamodb:")
+    assert seen_in_log(clients, query, f"AccessDeniedException at {operation}")
     assert project.call("GET", "/v1/events").status_code == 200
 
 
