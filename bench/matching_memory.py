@@ -29,6 +29,7 @@ ENVIRONMENT = {
     "LEDGER_TABLE": "ledger",
     "REGISTRY_TABLE": "registry",
     "BLOBS_BUCKET": "blobs",
+    "MATCH_QUEUE_URL": "http://127.0.0.1/match",
     "DELIVER_QUEUE_URL": "http://127.0.0.1/deliver",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "none",
