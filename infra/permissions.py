@@ -142,7 +142,7 @@ ROOMS: dict[str, Permissions] = {
     "notify": Permissions(
         ledger=WRITE,  # inserts: statistics, and the events of operational webhooks
         registry=GET,
-        sends=("deliver",),
+        sends=("deliver", "notify_dlq"),  # the latter names records that cannot be read
         objects=((BODIES, DELETE_OBJECT),),  # a large body goes with its event
         bucket=LIST_VERSIONS,
         stream=True,

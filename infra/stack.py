@@ -70,9 +70,11 @@ class HooktraceStack(cdk.Stack):
         deliver = self._room(
             "deliver", settings.deliver_timeout_seconds, lanes | loopback | sealing | extra_ca
         )
-        notify = self._room(
-            "notify", 30, deliver_url | statistics | bodies | {"BUS_NAME": bus.bus.event_bus_name}
-        )
+        told = {
+            "BUS_NAME": bus.bus.event_bus_name,
+            "NOTIFY_DLQ_URL": queues.notify_dlq.queue_url,
+        }
+        notify = self._room("notify", 30, deliver_url | statistics | bodies | told)
         sweep = self._room(
             "sweep",
             55,

@@ -139,7 +139,7 @@ def _stretch(place: Mapping[str, Any], streams: Any) -> Iterator[list[Any]]:
     """The records of a place in the stream, as Lambda would hand them over, in pages."""
     iterator = streams.get_shard_iterator(
         StreamArn=place["streamArn"],
-        ShardId=place["shardId"],
+        ShardId=place.get("shardId") or _shard_of(place, streams),
         ShardIteratorType="AT_SEQUENCE_NUMBER",
         SequenceNumber=place["startSequenceNumber"],
     )["ShardIterator"]
@@ -154,6 +154,23 @@ def _stretch(place: Mapping[str, Any], streams: Any) -> Iterator[list[Any]]:
         if found and _sequence(found[-1]) >= last:
             return
     raise LookupError("the stream does not have all of it any more")
+
+
+def _shard_of(place: Mapping[str, Any], streams: Any) -> str:
+    """The shard that has this place; the room itself is not told it. Raises LookupError."""
+    number, start = int(place["startSequenceNumber"]), None
+    while True:
+        more: dict[str, Any] = {"ExclusiveStartShardId": start} if start else {}
+        told = streams.describe_stream(StreamArn=place["streamArn"], **more)["StreamDescription"]
+        for shard in told["Shards"]:
+            numbers = shard["SequenceNumberRange"]
+            last = numbers.get("EndingSequenceNumber")
+            if int(numbers["StartingSequenceNumber"]) <= number <= int(last or number):
+                found: str = shard["ShardId"]
+                return found
+        start = told.get("LastEvaluatedShardId")
+        if start is None:
+            raise LookupError("no shard of the stream has it any more")
 
 
 def _as_lambda(record: Mapping[str, Any]) -> dict[str, Any]:

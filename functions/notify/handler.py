@@ -11,6 +11,7 @@ from functions.notify.wiring import (
     forget_traces,
     keep_stats,
     roll_up_events,
+    set_aside,
     tell_status,
 )
 from hooktrace.adapters.records import (
@@ -42,6 +43,7 @@ class _Done:
     bodies_deleted: int = 0
     not_forgotten: int = 0
     unread: list[str] = field(default_factory=list)
+    aside: list[dict[str, Any]] = field(default_factory=list)
 
 
 def handle(event: dict[str, Any], _context: object) -> None:
@@ -50,8 +52,9 @@ def handle(event: dict[str, Any], _context: object) -> None:
     Of what changes after its end (a retry, a late result) no older trace is shown any more. Large
     bodies of events that expired are deleted last: S3 holds up nothing else.
     Unavailable repeats the whole batch: a roll-up recomputes, a notification has its id again,
-    and the statistics know what they have counted. A record that cannot be read is named in the
-    log and left: it would fail each time, and hold up its shard of the stream.
+    and the statistics know what they have counted. A record that cannot be read would fail each
+    time, and hold up its shard of the stream: it is named in the log and in the dead-letter queue,
+    and left.
     """
     check_settings()  # what is wrong with them is the fault of no record
     done = _Done()
@@ -59,6 +62,7 @@ def handle(event: dict[str, Any], _context: object) -> None:
         _work(event, done)
     except UNREADABLE:
         done = _one_by_one(event["Records"])
+        set_aside(done.aside)
     print_line(
         {
             "room": "notify",
@@ -79,6 +83,7 @@ def _one_by_one(records: list[dict[str, Any]]) -> _Done:
             _work({"Records": [record]}, done)
         except UNREADABLE as error:
             done.unread.append(f"{record_name(record)}: {type(error).__name__}")
+            done.aside.append(record)
     return done
 
 

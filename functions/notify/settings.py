@@ -17,5 +17,7 @@ class Settings(BaseModel):
     bus_name: str = Field(default="hooktrace", alias="BUS_NAME")
     deletes_bodies: bool = Field(default=False, alias="DELETES_BODIES")
     """Whether large bodies of what expires are deleted here: an archive does it itself."""
+    notify_dlq_url: str | None = Field(default=None, alias="NOTIFY_DLQ_URL")
+    """Where records are named that cannot be read."""
     statistics: bool = Field(default=True, alias="STATISTICS")
     forget_function: str | None = Field(default=None, alias="FORGET_FUNCTION")

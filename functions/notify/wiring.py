@@ -14,9 +14,10 @@ from hooktrace.adapters.dynamodb.registry import DynamoRegistryTable
 from hooktrace.adapters.dynamodb.table import DynamoTable
 from hooktrace.adapters.large_payloads import BucketLargePayloads, large_payloads_left
 from hooktrace.adapters.ledger import TableLedger
+from hooktrace.adapters.records import record_place
 from hooktrace.adapters.registry.registry import registry_on
 from hooktrace.adapters.s3 import S3Blobs
-from hooktrace.adapters.sqs import SqsQueue
+from hooktrace.adapters.sqs import SqsDeadLetters, SqsQueue
 from hooktrace.adapters.stats import TableStats, happenings
 from hooktrace.adapters.system import SystemChance, SystemClock
 from hooktrace.adapters.trace_cache.none import NoTraceCache
@@ -106,6 +107,16 @@ def _stats() -> KeepStats:
 @cache
 def _forget_large() -> ForgetLargePayloads:
     return ForgetLargePayloads(payloads=BucketLargePayloads(_blobs()))
+
+
+def set_aside(records: Sequence[Mapping[str, Any]]) -> None:
+    """Names these stream records in the dead-letter queue, for the alarm and for `tools.redrive`.
+
+    Raises Unavailable.
+    """
+    url = _settings().notify_dlq_url
+    for record in records if url else ():
+        SqsDeadLetters(client("sqs"), url or "").put(record_place(record))
 
 
 def check_settings() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -73,6 +74,17 @@ def record_name(record: Mapping[str, Any]) -> str:
     """Where a stream record's item is, for the log: ids of ours, never its content."""
     keys = record.get("dynamodb", {}).get("Keys", {})
     return " ".join(str(keys.get(name, {}).get("S", "?")) for name in ("PK", "SK"))
+
+
+def record_place(record: Mapping[str, Any]) -> str:
+    """A dead letter for one stream record: its place, as Lambda's own dead letters name a batch's.
+
+    Lambda does not tell the shard; `tools.redrive` finds it by the sequence number.
+    """
+    number = record.get("dynamodb", {}).get("SequenceNumber")
+    place = {"streamArn": record.get("eventSourceARN"), "batchSize": 1}
+    place |= {"startSequenceNumber": number, "endSequenceNumber": number}
+    return json.dumps({"DDBStreamBatchInfo": place})
 
 
 def outcomes(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

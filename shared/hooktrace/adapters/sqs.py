@@ -119,6 +119,13 @@ class SqsDeadLetters:
             raise Unavailable(f"the dead-letter queue did not answer: {named(error)}") from error
         return [(m["ReceiptHandle"], m["Body"]) for m in answer.get("Messages", [])]
 
+    def put(self, body: str) -> None:
+        """Adds a letter. Raises Unavailable."""
+        try:
+            self._client.send_message(QueueUrl=self._url, MessageBody=body)
+        except (ClientError, BotoCoreError) as error:
+            raise Unavailable(f"the dead-letter queue did not answer: {named(error)}") from error
+
     def delete(self, handle: str) -> None:
         try:
             self._client.delete_message(QueueUrl=self._url, ReceiptHandle=handle)

@@ -6,9 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
-from functions.notify import handler
+from functions.notify import handler, wiring
+from hooktrace.adapters import aws
 from hooktrace.adapters.records import record_name
 from hooktrace.adapters.stats import TableStats, happenings
 from hooktrace.domain.errors import Unavailable
@@ -20,6 +23,7 @@ from hooktrace.usecases.roll_up_events import ROUNDS
 from tests.world import World
 
 Room = Callable[[list[Any]], dict[str, Any]]
+ASIDE: list[Any] = []
 KEYS = {"PK": {"S": "prj#1"}, "SK": {"S": "D#x#y#0"}}
 ROTTEN: dict[str, Any] = {
     "an image without what each has": {"Keys": KEYS, "NewImage": {"s": {"S": "failed"}}},
@@ -59,6 +63,8 @@ def room(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     monkeypatch.setattr(handler, "forget_traces", lambda _: True)
     monkeypatch.setattr(handler, "forget_bodies", lambda _: 0)
     monkeypatch.setattr(handler, "check_settings", lambda: None)
+    monkeypatch.setattr(handler, "set_aside", ASIDE.extend)
+    ASIDE.clear()
     monkeypatch.setattr(handler, "keep_stats", lambda event: stats.run(happenings(event)))
 
     def hand_over(records: list[Any]) -> dict[str, Any]:
@@ -92,11 +98,42 @@ def test_a_rotten_record_is_named_and_the_others_are_done(
     assert unread.startswith(f"{record_name(record)}: ")
     assert len(line["done"]["succeeded"].split()) == 1
     assert line["records"] == len(records) + 1
+    assert [record] == ASIDE
 
 
 def test_a_batch_without_a_fault_says_nothing_of_it(world: World, room: Room) -> None:
     _, records = delivered(world)
     assert "unread" not in room(records)
+    assert ASIDE == []
+
+
+def test_an_unread_record_is_a_dead_letter_that_redrive_finds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record = {"eventSourceARN": "arn:stream", "dynamodb": {"SequenceNumber": "42"}}
+    for name in ("LEDGER_TABLE", "REGISTRY_TABLE", "BLOBS_BUCKET", "DELIVER_QUEUE_URL"):
+        monkeypatch.setenv(name, "any")
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    caches = (aws.session, aws.client, wiring._settings)
+    with mock_aws():
+        for one in caches:
+            one.cache_clear()
+        sqs = boto3.client("sqs")
+        url = sqs.create_queue(QueueName="dead")["QueueUrl"]
+        monkeypatch.setenv("NOTIFY_DLQ_URL", url)
+        wiring.set_aside([record])
+        (letter,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    for one in caches:
+        one.cache_clear()
+    place = json.loads(letter["Body"])["DDBStreamBatchInfo"]
+    assert place["streamArn"] == "arn:stream"
+    assert (place["startSequenceNumber"], place["endSequenceNumber"]) == ("42", "42")
 
 
 def test_a_rotten_item_behind_a_good_record_spoils_itself_alone(

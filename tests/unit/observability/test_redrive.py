@@ -90,6 +90,7 @@ class Queues:
         self.records: list[dict[str, Any]] = []
         self.invoked: list[Any] = []
         self.fails = False
+        self.shards: list[str] = []
 
     def __call__(self, _service: str) -> Queues:
         return self
@@ -108,7 +109,17 @@ class Queues:
     def delete_message(self, QueueUrl: str, ReceiptHandle: str) -> None:  # noqa: N803 - as above
         self.bodies[QueueUrl].remove(ReceiptHandle)
 
-    def get_shard_iterator(self, **_: Any) -> Any:
+    def describe_stream(self, **where: Any) -> Any:
+        """Two shards, told one at a time; what came before number 2 is gone."""
+        ended = {"StartingSequenceNumber": "2", "EndingSequenceNumber": "5"}
+        shards = [("first", ended), ("second", {"StartingSequenceNumber": "6"})]
+        number = 1 if "ExclusiveStartShardId" in where else 0
+        name, numbers = shards[number]
+        told: dict[str, Any] = {"Shards": [{"ShardId": name, "SequenceNumberRange": numbers}]}
+        return {"StreamDescription": told | ({} if number else {"LastEvaluatedShardId": name})}
+
+    def get_shard_iterator(self, ShardId: str, **_: Any) -> Any:  # noqa: N803 - as above
+        self.shards.append(ShardId)
         return {"ShardIterator": "0"}
 
     def get_records(self, ShardIterator: str, **_: Any) -> Any:  # noqa: N803 - as above
@@ -177,6 +188,17 @@ def test_a_room_is_given_a_hundred_records_at_most_as_by_its_mapping(
     )
     assert redrive_queue("Notify", OUTPUTS, queues, dry_run=False) == {"sent": 1, "kept": 0}
     assert [len(payload["Records"]) for _, payload in queues.invoked] == [100, 100, 50]
+
+
+@pytest.mark.parametrize(("number", "sent"), [(1, 0), (3, 1), (7, 1), (12, 1)])
+def test_a_record_that_notify_set_aside_is_found_in_its_shard(number: int, sent: int) -> None:
+    place = {"streamArn": "arn", "startSequenceNumber": str(number)}
+    place |= {"endSequenceNumber": str(number), "batchSize": "1"}
+    queues = Queues({"notify-dlq": [json.dumps({"DDBStreamBatchInfo": place})]})
+    queues.records = [{"dynamodb": {"SequenceNumber": str(number)}}]
+    counts = redrive_queue("Notify", OUTPUTS, queues, dry_run=False)
+    assert counts == {"sent": sent, "kept": 1 - sent}
+    assert queues.shards == ([["first", "second"][number > 5]] if sent else [])
 
 
 @pytest.mark.parametrize("seen", [0, 2])
