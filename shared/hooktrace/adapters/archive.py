@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hooktrace.adapters import items
 from hooktrace.adapters.attempt_rows import row_attempt
 from hooktrace.adapters.large_payloads import is_expired
-from hooktrace.adapters.records import with_bytes
+from hooktrace.adapters.records import UNREADABLE, with_bytes
 from hooktrace.domain.archive import Left, LeftAttempt, LeftPayload, LeftUnread, Stretch
 from hooktrace.domain.ids import EventId, ProjectId, delivery_id, parse_event_id
 
 KINDS = frozenset("EDBA")
 """First letters of the sort keys of what is kept: events, deliveries, payloads, older attempts."""
-
-UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError, zlib.error)
-"""What reading an item of an unknown shape raises."""
 
 
 def stretch_of(batch: Mapping[str, Any]) -> Stretch:

@@ -13,16 +13,15 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from functions.archive import wiring
 from functions.archive.handler import handle
-from hooktrace.adapters import aws
 from hooktrace.domain.errors import Unavailable
 from hooktrace.domain.events import EventRecord
 from hooktrace.domain.ids import EventId, ProjectId
 from tests.expired import expired_records
 from tests.fakes import answer
+from tests.moto_account import moto_account
 from tests.unit.history.test_expunge import large
 from tests.world import World
 from tools.archived import NotThere, erase, main, read
@@ -43,26 +42,12 @@ class Aws:
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "ARCHIVE_BUCKET": BUCKET,
-        "BLOBS_BUCKET": BLOBS,
-        "ARCHIVE_DATA": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    caches = (aws.session, aws.client, wiring._archive_expired)
-    with mock_aws():
-        for one in caches:
-            one.cache_clear()
+    environment = {"ARCHIVE_BUCKET": BUCKET, "BLOBS_BUCKET": BLOBS, "ARCHIVE_DATA": "true"}
+    with moto_account(monkeypatch, environment, wiring._archive_expired):
         s3 = boto3.client("s3")
         for bucket in (BUCKET, BLOBS):
             s3.create_bucket(Bucket=bucket)
         yield Aws(s3)
-    for one in caches:
-        one.cache_clear()
 
 
 @pytest.fixture

@@ -7,15 +7,14 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from functions.notify import wiring
-from hooktrace.adapters import aws
 from hooktrace.adapters.large_payloads import BucketLargePayloads, large_payloads_left
 from hooktrace.adapters.s3 import S3Blobs
 from hooktrace.domain.errors import Unavailable
 from hooktrace.usecases.forget_large import ForgetLargePayloads
 from tests.expired import deleted_records, expired_records
+from tests.moto_account import moto_account
 from tests.unit.archive.test_archive_expired import Archive, items
 from tests.unit.history.test_expunge import large
 from tests.world import World
@@ -82,26 +81,17 @@ def test_nothing_is_deleted_before_the_whole_batch_is_kept(world: World) -> None
 
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
+    environment = {
         "LEDGER_TABLE": "ledger",
         "REGISTRY_TABLE": "registry",
         "BLOBS_BUCKET": BLOBS,
         "DELIVER_QUEUE_URL": "http://127.0.0.1/deliver",
-    }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    caches: Any = (aws.session, aws.client, wiring._settings, wiring._blobs, wiring._forget_large)
-    with mock_aws():
-        for one in caches:
-            one.cache_clear()
+    }
+    caches = (wiring._settings, wiring._blobs, wiring._forget_large)
+    with moto_account(monkeypatch, environment, *caches):
         client = boto3.client("s3")
         client.create_bucket(Bucket=BLOBS)
         yield client
-    for one in caches:
-        one.cache_clear()
 
 
 @pytest.mark.parametrize("deletes", ["true", "false"])

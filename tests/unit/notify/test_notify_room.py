@@ -8,10 +8,8 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from functions.notify import handler, wiring
-from hooktrace.adapters import aws
 from hooktrace.adapters.records import record_name
 from hooktrace.adapters.stats import TableStats, happenings
 from hooktrace.domain.errors import Unavailable
@@ -20,6 +18,7 @@ from hooktrace.domain.states import EventStatus
 from hooktrace.ports import Lost
 from hooktrace.usecases.keep_stats import KeepStats
 from hooktrace.usecases.roll_up_events import ROUNDS
+from tests.moto_account import moto_account
 from tests.world import World
 
 Room = Callable[[list[Any]], dict[str, Any]]
@@ -111,26 +110,13 @@ def test_an_unread_record_is_a_dead_letter_that_redrive_finds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     record = {"eventSourceARN": "arn:stream", "dynamodb": {"SequenceNumber": "42"}}
-    for name in ("LEDGER_TABLE", "REGISTRY_TABLE", "BLOBS_BUCKET", "DELIVER_QUEUE_URL"):
-        monkeypatch.setenv(name, "any")
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    caches = (aws.session, aws.client, wiring._settings)
-    with mock_aws():
-        for one in caches:
-            one.cache_clear()
+    names = ("LEDGER_TABLE", "REGISTRY_TABLE", "BLOBS_BUCKET", "DELIVER_QUEUE_URL")
+    with moto_account(monkeypatch, dict.fromkeys(names, "any"), wiring._settings):
         sqs = boto3.client("sqs")
         url = sqs.create_queue(QueueName="dead")["QueueUrl"]
         monkeypatch.setenv("NOTIFY_DLQ_URL", url)
         wiring.set_aside([record])
         (letter,) = sqs.receive_message(QueueUrl=url)["Messages"]
-    for one in caches:
-        one.cache_clear()
     place = json.loads(letter["Body"])["DDBStreamBatchInfo"]
     assert place["streamArn"] == "arn:stream"
     assert (place["startSequenceNumber"], place["endSequenceNumber"]) == ("42", "42")
